@@ -1,0 +1,1 @@
+"""Unrolled networks and what can, and cannot, be proved about them."""

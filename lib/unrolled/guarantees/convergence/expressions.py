@@ -1,0 +1,42 @@
+"""The bounds of the convergence chapter as sympy expressions: every face of them comes from here.
+
+Eigenvalues are scaled to [1, κ], which loses nothing: steps scale inversely.
+"""
+
+import sympy as sp
+
+kappa = sp.Symbol("kappa", positive=True)  # condition number κ > 1
+K = sp.Symbol("K", integer=True, positive=True)  # layers
+lam = sp.Symbol("lambda", positive=True)  # an eigenvalue of H = AᵀA
+c = sp.Symbol("c", positive=True)  # n/m, unknowns per measurement
+noise = sp.Symbol("sigma^2", nonnegative=True)  # variance σ² of one entry of the noise
+k = sp.Symbol("k", integer=True, positive=True)  # a layer
+
+# Rate of the best constant step, and the rate r that K layer-wise steps approach.
+tied_rate = (kappa - 1) / (kappa + 1)
+accelerated_rate = (sp.sqrt(kappa) - 1) / (sp.sqrt(kappa) + 1)
+r = sp.Symbol("r", positive=True)
+
+# Worst-case factors after K layers; the second with r = accelerated_rate.
+tied_factor = tied_rate**K
+chebyshev_in_r = 2 * r**K / (1 + r ** (2 * K))
+chebyshev_factor = chebyshev_in_r.subs(r, accelerated_rate)
+
+# Error polynomials p(λ): what K layers multiply the error at eigenvalue λ by. The second's roots.
+tied_polynomial = (1 - 2 * lam / (kappa + 1)) ** K
+chebyshev_polynomial = sp.cos(K * sp.acos((kappa + 1 - 2 * lam) / (kappa - 1))) * chebyshev_factor
+chebyshev_root = (kappa + 1) / 2 + (kappa - 1) / 2 * sp.cos((2 * k - 1) * sp.pi / (2 * K))
+
+# Gaussian sensing: the best steps, and the mean squared error per coordinate that they reach,
+# 1 − sinh(Kt)/(√c sinh((K+1)t)) with 2√c cosh t = 1 + c + σ², written in τ = e^(−t).
+semicircle_step = 1 / (1 + c + noise + 2 * sp.sqrt(c) * sp.cos(k * sp.pi / (K + 1)))
+tau = sp.Symbol("tau", positive=True)
+gaussian_error_in_tau = 1 - tau * (1 - tau ** (2 * K)) / (sp.sqrt(c) * (1 - tau ** (2 * K + 2)))
+_half_trace = (1 + c + noise) / (2 * sp.sqrt(c))
+decay = _half_trace - sp.sqrt(_half_trace**2 - 1)
+gaussian_error = gaussian_error_in_tau.subs(tau, decay)
+
+# State evolution: one layer's error from the one before. And the error without noise.
+v = sp.Symbol("v_k", positive=True)
+state_evolution = (noise + c * v) / (1 + noise + c * v)
+noiseless_error = c**K * (1 - c) / (1 - c ** (K + 1))

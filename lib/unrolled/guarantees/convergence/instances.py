@@ -1,0 +1,103 @@
+"""Random instances for the convergence theorems: a spectral measure and the steps of a network."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from unrolled.iterations import gauss_steps
+from unrolled.networks import GradientNet
+from unrolled.sensing import DenseOperator
+
+
+@dataclass(frozen=True)
+class Unrolled:
+    """Gradient descent unrolled over a spectrum.
+
+    eigenvalues: (n,) of H, all positive. weights: (n,), squared size of the initial error in each
+    eigenvector, sum 1. steps: (K,). low, high: the interval that the eigenvalues are said to lie
+    in. noise: size of an error added to the measurements.
+    """
+
+    eigenvalues: Tensor
+    weights: Tensor
+    steps: Tensor
+    low: float
+    high: float
+    noise: float = 0.0
+
+    @property
+    def depth(self) -> int:
+        return len(self.steps)
+
+    @property
+    def kappa(self) -> float:
+        return self.high / self.low
+
+    def with_steps(self, steps: Tensor) -> Unrolled:
+        return replace(self, steps=steps)
+
+    def squared_error(self) -> float:
+        """Run the network: ‖x_K − x*‖² for the signal whose coefficients are √weights."""
+        # Orthogonal changes of basis commute with the iteration, so a diagonal A is general.
+        A = torch.diag(self.eigenvalues.sqrt())
+        signal = self.weights.sqrt()[None, :]
+        y = signal @ A.T + self.noise
+        net = GradientNet(DenseOperator(A), steps=self.steps, learned=False)
+        return float((net(y) - signal).square().sum())
+
+
+def uniform(generator: torch.Generator, low: float, high: float) -> float:
+    """A number between low and high."""
+    return low + (high - low) * float(torch.rand((), generator=generator, dtype=torch.float64))
+
+
+def integer(generator: torch.Generator, low: int, high: int) -> int:
+    """An integer from low, …, high."""
+    return int(torch.randint(low, high + 1, (), generator=generator))
+
+
+def interval(generator: torch.Generator, largest_kappa: float = 1000.0) -> tuple[float, float]:
+    """A scale and a condition number, both spread evenly over orders of magnitude."""
+    low = 10 ** uniform(generator, -2, 2)
+    return low, low * largest_kappa ** uniform(generator, 0.01, 1)
+
+
+def measure(
+    generator: torch.Generator, atoms: int, low: float, high: float
+) -> tuple[Tensor, Tensor]:
+    """Eigenvalues spread over [low, high], one near each of `atoms` equal parts, and weights."""
+    # Distinct, well-separated atoms: K-point Gauss rules exist and are well conditioned.
+    jitter = 0.1 + 0.8 * torch.rand(atoms, generator=generator, dtype=torch.float64)
+    position = (torch.arange(atoms, dtype=torch.float64) + jitter) / atoms
+    weights = 0.05 + torch.rand(atoms, generator=generator, dtype=torch.float64)
+    return low + (high - low) * position, weights / weights.sum()
+
+
+def best_average(generator: torch.Generator) -> Unrolled:
+    """A random measure with more atoms than layers, and the Gauss nodes' steps for it."""
+    while True:
+        low, high = interval(generator, 100.0)
+        depth = integer(generator, 1, 6)
+        eigenvalues, weights = measure(generator, depth + integer(generator, 1, 10), low, high)
+        steps = gauss_steps(eigenvalues, weights, depth)
+        instance = Unrolled(eigenvalues, weights, steps, low, high)
+        # An error below 1e-8 would measure rounding rather than the theorem.
+        if instance.squared_error() > 1e-8:
+            return instance
+
+
+def random_steps(generator: torch.Generator, instance: Unrolled) -> Tensor:
+    """Steps from small perturbations of the instance's own to ones that diverge."""
+    size = 10 ** uniform(generator, -3, 0.5)
+    factor = torch.randn(instance.depth, generator=generator, dtype=torch.float64)
+    return instance.steps * (1 + size * factor)
+
+
+def extremal_points(low: float, high: float, depth: int) -> Tensor:
+    """The K + 1 points where the Chebyshev polynomial of [low, high] attains ± its maximum."""
+    j = torch.arange(depth + 1, dtype=torch.float64)
+    return (high + low) / 2 + (high - low) / 2 * torch.cos(j * math.pi / depth)

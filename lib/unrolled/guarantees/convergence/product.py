@@ -1,0 +1,202 @@
+"""The claim that layer-wise rates multiply to something faster, and what is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import sympy as sp
+import torch
+
+from unrolled.guarantees.convergence import instances as draw
+from unrolled.guarantees.convergence.expressions import K, kappa, tied_factor, tied_rate
+from unrolled.guarantees.derivation import Derivation, Step
+from unrolled.guarantees.theorem import Assumption, Refutation, Theorem
+from unrolled.iterations import chebyshev_steps, leja_order, tied_step
+from unrolled.networks import GradientNet
+from unrolled.sensing import with_spectrum
+
+SOURCE_CLAIM = "Common in tutorials on unrolled networks; see the notes of the chapter."
+
+
+def rate(step: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    """Worst-case factor of one gradient layer, ρ(η) = max over [low, high] of |1 − ηλ|."""
+    return torch.maximum((1 - step * low).abs(), (1 - step * high).abs())
+
+
+def product_of_rates(instance: draw.Unrolled) -> float:
+    """∏ρ(η_k) over the interval that the eigenvalues span: the layers' worst cases multiplied."""
+    low, high = float(instance.eigenvalues.min()), float(instance.eigenvalues.max())
+    return float(rate(instance.steps, low, high).prod())
+
+
+def _draw_steps(generator: torch.Generator) -> draw.Unrolled:
+    low, high = draw.interval(generator)
+    depth = draw.integer(generator, 1, 12)
+    instance = draw.Unrolled(
+        torch.tensor([low, high], dtype=torch.float64),
+        torch.full((2,), 0.5, dtype=torch.float64),
+        torch.full((depth,), tied_step(low, high), dtype=torch.float64),
+        low,
+        high,
+    )
+    return instance.with_steps(draw.random_steps(generator, instance))
+
+
+def _narrower(generator: torch.Generator) -> draw.Unrolled:
+    instance = _draw_steps(generator)
+    middle = (instance.low + instance.high) / 2
+    return replace(
+        instance,
+        eigenvalues=torch.tensor([instance.low, middle], dtype=torch.float64),
+        steps=torch.full_like(instance.steps, tied_step(instance.low, middle)),
+    )
+
+
+_step, _low, _extra = sp.symbols("eta m d", positive=True)
+_high = _low + _extra
+
+PRODUCT = Theorem(
+    name="convergence.product",
+    title="Multiplying worst cases never helps",
+    statement=r"""
+        Let every layer have its own step $\eta_k$, and let $\rho(\eta_k) =
+        \max_{\lambda\in[m,M]}|1-\eta_k\lambda|$ be its rate. Whatever the steps are,
+
+        $$
+        {quantity} {relation} {bound},
+        $$
+
+        the $K$-th power of the best constant step's rate, with equality only for that step.
+        """,
+    assumptions=(
+        Assumption(
+            r"each rate is the worst case over the whole interval $[m, M]$, $M=\kappa m$",
+            _narrower,
+        ),
+    ),
+    quantity=r"\prod_{k=1}^{K}\rho(\eta_k)",
+    relation=">=",
+    bound=tied_factor,
+    draw=_draw_steps,
+    measure=product_of_rates,
+    values=lambda i: {kappa: i.kappa, K: i.depth},
+    source="Elementary; the minimax step is Richardson's (1910).",
+    derivation=Derivation(
+        (
+            Step.equal(
+                r"A convex combination of $1-\eta m$ and $\eta M-1$, with weights $M/(m+M)$ and "
+                "$m/(m+M)$, does not depend on the step ($M = m+d$); the larger of the two, "
+                r"hence $\rho(\eta)$, is at least that.",
+                (_high * (1 - _step * _low) + _low * (_step * _high - 1)) / (_low + _high),
+                (_high - _low) / (_low + _high),
+            ),
+            Step.equal(
+                r"That number is the rate in terms of $\kappa = M/m$.",
+                (kappa * _low - _low) / (kappa * _low + _low),
+                tied_rate,
+            ),
+            Step.equal(
+                r"The step $2/(m+M)$ attains it at $\lambda=m$,",
+                1 - 2 / (_low + _high) * _low,
+                (_high - _low) / (_low + _high),
+            ),
+            Step.equal(
+                r"and, with the other sign, at $\lambda=M$.",
+                1 - 2 / (_low + _high) * _high,
+                -(_high - _low) / (_low + _high),
+            ),
+        )
+    ),
+)
+
+
+def two_layers() -> draw.Unrolled:
+    """H = diag(1, 9) and the steps 1, 1/9: each factor is bad, and the map is zero."""
+    return draw.Unrolled(
+        torch.tensor([1.0, 9.0], dtype=torch.float64),
+        torch.tensor([0.5, 0.5], dtype=torch.float64),
+        torch.tensor([1.0, 1 / 9], dtype=torch.float64),
+        1.0,
+        9.0,
+    )
+
+
+PRODUCT_IS_TRUTH = Refutation(
+    name="convergence.product-is-truth",
+    title="the product of rates says how the layered network does",
+    claim=(
+        r"Each layer contracts by its rate at best $\rho^\star$, so $K$ layers cannot shrink "
+        r"the worst error by more than $(\rho^\star)^K$; the product of the layers' own rates "
+        "tells how good a choice of steps is."
+    ),
+    quantity=r"\max_{e_0}\|e_K\|/\|e_0\|",
+    relation=">=",
+    bound=tied_factor,
+    instance=lambda _: two_layers(),
+    measure=lambda i: float((1 - i.steps[:, None] * i.eigenvalues).prod(0).abs().max()),
+    values=lambda i: {kappa: i.kappa, K: i.depth},
+    truth=(
+        r"With $H=\mathrm{diag}(1,9)$ the steps $1$ and $1/9$ annihilate every error in two "
+        r"layers, although both have rates worse than $\rho^\star$. The worst cases of "
+        "different layers sit at different eigenvalues."
+    ),
+    source=SOURCE_CLAIM,
+)
+
+
+def early_late_gap(instance: draw.Unrolled) -> float:
+    """Difference between the outputs with steps in decreasing and increasing order, over ‖e_K‖."""
+    decreasing = torch.sort(instance.steps, descending=True).values
+    A = torch.diag(instance.eigenvalues.sqrt())
+    signal = instance.weights.sqrt()[None, :]
+    outputs = [
+        GradientNet(A, steps=steps, learned=False)(signal @ A)
+        for steps in (decreasing, decreasing.flip(0))
+    ]
+    return float((outputs[0] - outputs[1]).norm() / (outputs[0] - signal).norm())
+
+
+EARLY_LATE = Refutation(
+    name="convergence.early-late",
+    title="large steps belong in early layers, small ones in late layers",
+    claim=(
+        "A trained network takes aggressive steps in its first layers and conservative ones in "
+        "its last; the order is part of what makes it better."
+    ),
+    quantity=r"\|x_K^{\text{large first}}-x_K^{\text{small first}}\|/\|e_K\|",
+    relation=">=",
+    bound=sp.Rational(1, 100),
+    instance=draw.best_average,
+    measure=early_late_gap,
+    values=lambda _: {},
+    truth=(
+        r"The factors $1-\eta_k H$ commute, so in exact arithmetic the order of the steps "
+        "changes no output. It changes the iterates on the way, and the rounding."
+    ),
+    source=SOURCE_CLAIM,
+)
+
+
+def rounding_by_order(
+    kappa: float, depth: int, *, generator: torch.Generator, n: int = 100
+) -> dict[str, float]:
+    """Error ‖x_K − x*‖/‖x*‖ that float64 reaches with Chebyshev steps, by the order of the steps.
+
+    Keys: "largest first", "smallest first", "Leja". In exact arithmetic all three are equal and at
+    most `chebyshev_factor`. The eigenvectors are random, since rounding harms by mixing them.
+    """
+    steps = chebyshev_steps(1.0, kappa, depth)
+    orders = {
+        "largest first": steps,
+        "smallest first": steps.flip(0),
+        "Leja": leja_order(steps),
+    }
+    spectrum = torch.linspace(1.0, kappa, n, dtype=torch.float64)
+    operator = with_spectrum(spectrum, generator=generator, dtype=torch.float64)
+    signal = torch.randn(1, n, generator=generator, dtype=torch.float64)
+    error = {}
+    for name, ordered in orders.items():
+        net = GradientNet(operator, steps=ordered, learned=False)
+        output = net(operator.forward(signal))
+        error[name] = float((output - signal).norm() / signal.norm())
+    return error

@@ -1,0 +1,301 @@
+"""Theorem 1.1: the best worst case is Chebyshev's, and no first-order method beats it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import sympy as sp
+import torch
+from torch import Tensor
+
+from unrolled.guarantees.convergence import instances as draw
+from unrolled.guarantees.convergence.expressions import (
+    K,
+    accelerated_rate,
+    chebyshev_factor,
+    chebyshev_in_r,
+    chebyshev_root,
+    kappa,
+    r,
+    tied_factor,
+    tied_rate,
+)
+from unrolled.guarantees.derivation import Derivation, Step
+from unrolled.guarantees.theorem import Assumption, Theorem, evaluate
+from unrolled.iterations import chebyshev_steps, heavy_ball
+from unrolled.sensing import DenseOperator
+
+
+def _values(instance: draw.Unrolled) -> dict[sp.Symbol, float]:
+    return {kappa: instance.kappa, K: instance.depth}
+
+
+def _relative_error(instance: draw.Unrolled) -> float:
+    return math.sqrt(instance.squared_error())
+
+
+def _interval_and_depth(generator: torch.Generator) -> tuple[float, float, int]:
+    # A bound below 1e-6 would measure rounding rather than the theorem.
+    while True:
+        low, high = draw.interval(generator)
+        depth = draw.integer(generator, 1, 16)
+        if evaluate(chebyshev_factor, {kappa: high / low, K: depth}) > 1e-6:
+            return low, high, depth
+
+
+def _draw_chebyshev(generator: torch.Generator) -> draw.Unrolled:
+    low, high, depth = _interval_and_depth(generator)
+    eigenvalues, weights = draw.measure(generator, draw.integer(generator, 1, 12), low, high)
+    if draw.integer(generator, 0, 1):
+        # Half of the instances put weight where the polynomial is largest, so that the sweep
+        # comes close to the bound.
+        worst = draw.extremal_points(low, high, depth)
+        eigenvalues = torch.cat((eigenvalues, worst))
+        weights = torch.cat((weights * 0.1, torch.full_like(worst, 0.9 / len(worst))))
+    return draw.Unrolled(eigenvalues, weights, chebyshev_steps(low, high, depth), low, high)
+
+
+def _outside(generator: torch.Generator) -> draw.Unrolled:
+    instance = _draw_chebyshev(generator)
+    return replace(instance, eigenvalues=instance.eigenvalues * 3)
+
+
+def _noisy(generator: torch.Generator) -> draw.Unrolled:
+    low, high, depth = 1.0, 4.0, 12
+    eigenvalues, weights = draw.measure(generator, 6, low, high)
+    steps = chebyshev_steps(low, high, depth)
+    return draw.Unrolled(eigenvalues, weights, steps, low, high, noise=0.1)
+
+
+_u = sp.Symbol("u", positive=True)
+_sigma = sp.Symbol("sigma", positive=True)
+_k, _j = sp.symbols("k j", integer=True, positive=True)
+
+
+def _extremal_sum(depth: int) -> Step:
+    """Σ_j (−1)^j ℓ_j(σ) for the Lagrange basis at cos(jπ/K), against T_K(σ), all symbolic in σ."""
+    points = [sp.cos(j * sp.pi / depth) for j in range(depth + 1)]
+    total = sum(
+        (-1) ** j * sp.prod((_sigma - q) / (p - q) for q in points if q != p)
+        for j, p in enumerate(points)
+    )
+    return Step.equal("case", sp.expand(total), sp.chebyshevt(depth, _sigma))
+
+
+CHEBYSHEV = Theorem(
+    name="convergence.chebyshev",
+    title="Chebyshev steps",
+    statement=r"""
+        With the steps
+
+        $$
+        \frac{1}{m\,\eta_k} = {root},\qquad k=1,\dots,K,
+        $$
+
+        the network's output satisfies
+
+        $$
+        {quantity} {relation} {bound},\qquad r={r},
+        $$
+
+        and no other choice of $K$ steps has a smaller worst case. For $K\ge2$ and $\kappa>1$ it
+        is smaller than the best tied network's ${tied}$.
+        """,
+    assumptions=(
+        Assumption(r"the eigenvalues of $H=A^\top A$ lie in $[m,M]$, $M=\kappa m$", _outside),
+        Assumption(r"there is no noise: $y=Ax^\star$", _noisy),
+    ),
+    quantity=r"\frac{\|x_K-x^\star\|}{\|x_0-x^\star\|}",
+    relation="<=",
+    bound=chebyshev_in_r,
+    where={r: accelerated_rate},
+    formulas={"root": chebyshev_root, "tied": tied_factor},
+    draw=_draw_chebyshev,
+    measure=_relative_error,
+    values=_values,
+    slack=1e-6,
+    source="Markov (1892), Young (1953); for unrolled nets Takabe and Wadayama (2022).",
+    derivation=Derivation(
+        (
+            Step.equal(
+                r"The point $\sigma=(\kappa+1)/(\kappa-1)$, where $\lambda=0$ lands when "
+                "$[m,M]$ is mapped to $[-1,1]$, is $(r+1/r)/2$.",
+                (accelerated_rate + 1 / accelerated_rate) / 2,
+                (kappa + 1) / (kappa - 1),
+            ),
+            Step.equal(
+                r"So the tied rate $1/\sigma$ is the double angle of the accelerated one.",
+                2 * accelerated_rate / (1 + accelerated_rate**2),
+                tied_rate,
+            ),
+            Step.equal(
+                r"$\cosh Ku$ obeys the three-term recursion of $T_K(\cosh u)$,",
+                sp.cosh((K + 1) * _u),
+                2 * sp.cosh(_u) * sp.cosh(K * _u) - sp.cosh((K - 1) * _u),
+            ),
+            Step.equal(
+                r"so with $r=e^{-u}$ the bound is $1/T_K(\sigma)$.",
+                chebyshev_in_r.subs(r, sp.exp(-_u)),
+                1 / sp.cosh(K * _u),
+            ),
+            Step.equal(
+                r"$T_K(\cos\phi)=\cos K\phi$ vanishes at $\phi=(2k-1)\pi/2K$: these are "
+                r"the roots $1/\eta_k$.",
+                sp.cos(K * ((2 * _k - 1) * sp.pi / (2 * K))),
+                0,
+            ),
+            Step.equal(
+                r"At $\phi=j\pi/K$ it is $\pm1$ with alternating signs.",
+                sp.cos(K * (_j * sp.pi / K)),
+                (-1) ** _j,
+            ),
+            Step.cases(
+                r"The Lagrange basis of those $K+1$ points has $\sum_j|\ell_j(\sigma)|="
+                r"\sum_j(-1)^j\ell_j(\sigma)=T_K(\sigma)$, hence "
+                r"$1=q(0)\le T_K(\sigma)\max|q|$ for every competitor $q$.",
+                _extremal_sum,
+                range(1, 7),
+            ),
+            Step.less(
+                r"Strictness, by induction: if $\cosh Ku\ge\cosh^Ku$, the next one is strictly "
+                "larger, since",
+                sp.cosh(_u) * sp.cosh(K * _u),
+                sp.cosh((K + 1) * _u),
+                gap=sp.sinh(_u) * sp.sinh(K * _u),
+            ),
+        )
+    ),
+)
+
+
+def hardest_measure(low: float, high: float, depth: int) -> tuple[Tensor, Tensor]:
+    """The K + 1 eigenvalues and weights on which no K-step first-order method beats Chebyshev.
+
+    weights ν_j = |ℓ_j(0)|/T_K(σ) on the extremal points λ_j of the Chebyshev polynomial.
+    """
+    points = draw.extremal_points(low, high, depth)
+    differences = points[:, None] - points[None, :]
+    ratio = torch.where(differences == 0, 1.0, points[None, :] / differences)
+    basis = ratio.prod(1).abs()
+    return points, basis / basis.sum()
+
+
+def conjugate_gradient_error(eigenvalues: Tensor, weights: Tensor, depth: int) -> float:
+    """Smallest ‖p(H)e_0‖² over all polynomials p of degree ≤ depth with p(0) = 1.
+
+    No method whose iterates lie in the Krylov space does better, adaptive or trained.
+    """
+    centre, radius = eigenvalues.mean(), eigenvalues.max() - eigenvalues.min()
+    scaled = (eigenvalues - centre) / radius.clamp(min=1e-30)
+    powers = scaled[:, None] ** torch.arange(depth, dtype=torch.float64)
+    columns = weights.sqrt()[:, None] * eigenvalues[:, None] * powers
+    target = weights.sqrt()
+    orthonormal = torch.linalg.qr(columns).Q
+    residual = target - orthonormal @ (orthonormal.T @ target)
+    return float(residual.square().sum())
+
+
+METHODS = ("random steps", "Chebyshev", "heavy ball", "best of the Krylov space")
+
+
+def _draw_hardest(generator: torch.Generator) -> tuple[draw.Unrolled, str]:
+    low, high, depth = _interval_and_depth(generator)
+    eigenvalues, weights = hardest_measure(low, high, depth)
+    instance = draw.Unrolled(eigenvalues, weights, chebyshev_steps(low, high, depth), low, high)
+    method = METHODS[draw.integer(generator, 0, len(METHODS) - 1)]
+    if method == "random steps":
+        instance = instance.with_steps(draw.random_steps(generator, instance))
+    return instance, method
+
+
+def _method_error(pair: tuple[draw.Unrolled, str]) -> float:
+    instance, method = pair
+    if method == "heavy ball":
+        A = torch.diag(instance.eigenvalues.sqrt())
+        signal = instance.weights.sqrt()[None, :]
+        iterates = heavy_ball(
+            DenseOperator(A),
+            signal @ A,
+            low=instance.low,
+            high=instance.high,
+            depth=instance.depth,
+        )
+        return float((iterates[-1] - signal).norm())
+    if method == "best of the Krylov space":
+        squared = conjugate_gradient_error(instance.eigenvalues, instance.weights, instance.depth)
+        return math.sqrt(squared)
+    return _relative_error(instance)
+
+
+def _one_gradient_more(generator: torch.Generator) -> tuple[draw.Unrolled, str]:
+    # K + 1 eigenvalues are annihilated by K + 1 steps.
+    instance, _ = _draw_hardest(generator)
+    return _AllRoots(instance), "random steps"
+
+
+class _AllRoots(draw.Unrolled):
+    """An instance that secretly takes one gradient more than its depth says."""
+
+    def __init__(self, instance: draw.Unrolled) -> None:
+        super().__init__(
+            instance.eigenvalues,
+            instance.weights,
+            1 / instance.eigenvalues,
+            instance.low,
+            instance.high,
+        )
+
+    @property
+    def depth(self) -> int:
+        return len(self.steps) - 1
+
+
+_nu1, _nu2, _nu3, _q1, _q2, _q3 = sp.symbols("nu_1 nu_2 nu_3 q_1 q_2 q_3", positive=True)
+
+HARDEST = Theorem(
+    name="convergence.hardest",
+    title="The hardest instance",
+    statement=r"""
+        Put weight $\nu_j=|\ell_j(0)|/T_K(\sigma)$ on the $K+1$ extremal points $\lambda_j$ of
+        the Chebyshev polynomial, and let the initial error have squared component $\nu_j$ in
+        the eigenvector of $\lambda_j$. Then every method that spends $K$ products with $H$ and
+        stays in the Krylov space, adaptive or trained, satisfies
+
+        $$
+        {quantity} {relation} {bound},\qquad r={r}.
+        $$
+        """,
+    assumptions=(
+        Assumption("the method makes no more than $K$ products with $H$", _one_gradient_more),
+    ),
+    quantity=r"\frac{\|x_K-x^\star\|}{\|x_0-x^\star\|}",
+    relation=">=",
+    bound=chebyshev_in_r,
+    where={r: accelerated_rate},
+    draw=_draw_hardest,
+    measure=_method_error,
+    values=lambda pair: _values(pair[0]),
+    slack=1e-6,
+    source="After Nemirovski's lower bounds; this form is proved in the chapter.",
+    derivation=Derivation(
+        (
+            Step.equal(
+                "The mean square exceeds the squared mean by a sum of squares; here for three "
+                "atoms whose weights sum to one,",
+                (_nu1 * _q1**2 + _nu2 * _q2**2 + _nu3 * _q3**2) * (_nu1 + _nu2 + _nu3)
+                - (_nu1 * _q1 + _nu2 * _q2 + _nu3 * _q3) ** 2,
+                _nu1 * _nu2 * (_q1 - _q2) ** 2
+                + _nu1 * _nu3 * (_q1 - _q3) ** 2
+                + _nu2 * _nu3 * (_q2 - _q3) ** 2,
+            ),
+            Step.at_most(
+                r"so $\sum\nu_jq_j^2\ge\bigl(\sum\nu_j|q_j|\bigr)^2$, and the right side is "
+                r"at least $q(0)^2/T_K(\sigma)^2$ by the theorem before.",
+                (_nu1 * _q1 + _nu2 * _q2) ** 2,
+                (_nu1 * _q1**2 + _nu2 * _q2**2) * (_nu1 + _nu2),
+                gap=_nu1 * _nu2 * (_q1 - _q2) ** 2,
+            ),
+        )
+    ),
+)

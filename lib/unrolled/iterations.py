@@ -1,0 +1,222 @@
+"""Classical first-order iterations for least squares, and their step sizes.
+
+Throughout, the Hessian H = AᵀA has its nonzero eigenvalues in [low, high], 0 < low ≤ high, and
+gradient descent with steps η_1 … η_K multiplies the error component at eigenvalue λ by
+p(λ) = ∏(1 − η_k λ). A step size rule is a choice of the K roots 1/η_k of p.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from unrolled.sensing import SensingOperator, check_batch
+
+__all__ = [
+    "amp",
+    "chebyshev_steps",
+    "gauss_steps",
+    "heavy_ball",
+    "lanczos_steps",
+    "leja_order",
+    "semicircle_steps",
+    "silver_steps",
+    "tied_step",
+]
+
+
+def check_range(low: float, high: float) -> None:
+    """Require 0 < low ≤ high < ∞, the interval that holds the eigenvalues."""
+    if not (0 < low <= high < math.inf):
+        raise ValueError(f"low, high are {low}, {high}; 0 < low ≤ high < ∞ is needed")
+
+
+def check_depth(depth: int) -> None:
+    """Require at least one layer."""
+    if depth < 1:
+        raise ValueError(f"depth is {depth}; at least one layer is needed")
+
+
+def tied_step(low: float, high: float) -> float:
+    """The constant step with the best worst case: η = 2/(low + high), rate (κ−1)/(κ+1) a layer."""
+    check_range(low, high)
+    return 2 / (low + high)
+
+
+def chebyshev_steps(low: float, high: float, depth: int) -> Tensor:
+    """The `depth` steps with the best worst case over [low, high], float64, largest step first.
+
+    Minimises max |p| over the interval; 1/η_k are the roots of the shifted Chebyshev polynomial
+    (Young 1953; Theorem `convergence.chebyshev`).
+    """
+    check_range(low, high)
+    check_depth(depth)
+    k = torch.arange(depth, 0, -1, dtype=torch.float64)
+    centre, radius = (high + low) / 2, (high - low) / 2
+    return 1 / (centre + radius * torch.cos((2 * k - 1) * math.pi / (2 * depth)))
+
+
+def gauss_steps(eigenvalues: Tensor, weights: Tensor, depth: int) -> Tensor:
+    """The `depth` steps with the least average squared error, float64, largest step first.
+
+    Minimises J(η) = Σ_i weights_i p(eigenvalues_i)²; the minimisers are 1/η_k = the nodes of the
+    depth-point Gauss rule of the measure Σ weights_i eigenvalues_i δ_{eigenvalues_i} (Theorem
+    `convergence.gauss`). eigenvalues, weights: (n,), nonnegative and finite, with at least `depth`
+    distinct positive eigenvalues of positive weight.
+    """
+    check_depth(depth)
+    _check_measure(eigenvalues, weights)
+    eigenvalues, weights = eigenvalues.double(), weights.double()
+    # Lanczos on diag(eigenvalues), started at the square root of the weights, is what builds the
+    # Jacobi matrix of the measure; eigenvalue · weight makes it the measure λ dν.
+    return lanczos_steps(torch.diag(eigenvalues), weights.sqrt()[:, None], depth)
+
+
+def lanczos_steps(H: Tensor, X: Tensor, depth: int) -> Tensor:
+    """The `depth` steps that fit a training set of signals best: exact ERM by one Lanczos run.
+
+    Minimises the training loss (1/N) Σ ‖p(H)x_i‖², the squared error after `depth` gradient
+    layers from x_0 = 0 on noiseless data y_i = Ax_i. H = AᵀA: (n, n); X: (n, N) holds the signals
+    as columns. Runs K steps of Lanczos in the inner product ⟨u, v⟩ = tr(uᵀHv) from X; the
+    eigenvalues of its Jacobi matrix are 1/η_k (Golub and Welsch 1969). Float64, largest first.
+    Raises ValueError when X excites fewer than `depth` distinct positive eigenvalues.
+    """
+    check_depth(depth)
+    if H.ndim != 2 or H.shape[0] != H.shape[1] or X.ndim != 2 or X.shape[0] != H.shape[0]:
+        raise ValueError(
+            f"H, X have shapes {tuple(H.shape)}, {tuple(X.shape)}; (n, n), (n, N) needed"
+        )
+    H, X = H.double(), X.double()
+    if not (torch.isfinite(H).all() and torch.isfinite(X).all()):
+        raise ValueError("H or X holds NaN or infinite entries; all must be finite")
+    basis: list[Tensor] = []
+    alphas: list[Tensor] = []
+    betas: list[Tensor] = []
+    vector = X
+    norm = (X * (H @ X)).sum().clamp(min=0).sqrt()
+    smallest = 0.0
+    for _ in range(depth):
+        if not norm > smallest:
+            raise ValueError(
+                f"the data excite only {len(basis)} distinct positive eigenvalues; "
+                f"depth {depth} needs at least as many"
+            )
+        basis.append(vector / norm)
+        betas.append(norm)
+        vector = H @ basis[-1]
+        alphas.append((vector * (H @ basis[-1])).sum())
+        # Full reorthogonalisation, twice: K is small, and plain Lanczos loses it in rounding.
+        for _ in range(2):
+            for previous in basis:
+                vector = vector - (vector * (H @ previous)).sum() * previous
+        norm = (vector * (H @ vector)).sum().clamp(min=0).sqrt()
+        smallest = 1e-10 * alphas[0]
+    jacobi = torch.diag(torch.stack(alphas))
+    if depth > 1:
+        off = torch.stack(betas[1:])
+        jacobi = jacobi + torch.diag(off, 1) + torch.diag(off, -1)
+    return 1 / torch.linalg.eigvalsh(jacobi)
+
+
+def _check_measure(eigenvalues: Tensor, weights: Tensor) -> None:
+    if eigenvalues.ndim != 1 or eigenvalues.shape != weights.shape:
+        shapes = f"{tuple(eigenvalues.shape)}, {tuple(weights.shape)}"
+        raise ValueError(f"eigenvalues, weights have shapes {shapes}; both must be (n,)")
+    for name, values in (("eigenvalues", eigenvalues), ("weights", weights)):
+        if not torch.isfinite(values).all() or (values < 0).any():
+            raise ValueError(f"{name} holds negative or non-finite entries; all must be ≥ 0")
+
+
+def semicircle_steps(ratio: float, noise: float, depth: int) -> Tensor:
+    """The `depth` steps with the least mean squared error for Gaussian sensing, float64.
+
+    η_k = 1/(1 + c + σ² + 2√c cos(kπ/(K+1))), largest step first, for A with independent N(0, 1/m)
+    entries, white signals, ratio c = n/m > 0 and noise variance σ² ≥ 0 in the large-system limit
+    (Theorem `convergence.gaussian`). The network that uses them has ridge = σ².
+    """
+    check_depth(depth)
+    if not (0 < ratio < math.inf and 0 <= noise < math.inf):
+        raise ValueError(f"ratio, noise are {ratio}, {noise}; 0 < ratio and 0 ≤ noise are needed")
+    k = torch.arange(depth, 0, -1, dtype=torch.float64)
+    cosines = torch.cos(k * math.pi / (depth + 1))
+    return 1 / (1 + ratio + noise + 2 * math.sqrt(ratio) * cosines)
+
+
+def leja_order(steps: Tensor) -> Tensor:
+    """Reorder steps so that partial products stay bounded: the same map, with little rounding.
+
+    Takes the roots 1/η greedily, each time the one farthest (in the product of distances) from
+    those taken (Leja 1957; Reichel 1991 for Richardson iteration). steps: (K,), nonzero.
+    """
+    if steps.ndim != 1 or len(steps) == 0 or not torch.isfinite(steps).all() or (steps == 0).any():
+        raise ValueError("steps must be a vector (K,) of finite nonzero step sizes")
+    roots = (1 / steps).tolist()
+    ordered = [max(roots, key=abs)]
+    roots.remove(ordered[0])
+    while roots:
+        farthest = max(
+            roots, key=lambda root: sum(math.log(abs(root - o) + 1e-300) for o in ordered)
+        )
+        ordered.append(farthest)
+        roots.remove(farthest)
+    return 1 / torch.tensor(ordered, dtype=steps.dtype)
+
+
+def silver_steps(depth: int) -> Tensor:
+    """The silver step sizes for 1-smooth convex functions, float64: 1 + (1+√2)^(ν₂(i)−1).
+
+    ν₂(i) is the largest power of two that divides i (Altschuler and Parrilo, arXiv 2309.07879).
+    """
+    check_depth(depth)
+    valuations = torch.tensor([(i & -i).bit_length() - 1 for i in range(1, depth + 1)])
+    return 1 + (1 + 2**0.5) ** (valuations.double() - 1)
+
+
+def heavy_ball(
+    operator: SensingOperator, y: Tensor, *, low: float, high: float, depth: int
+) -> Tensor:
+    """Polyak's heavy ball on ½‖y − Ax‖² from x_0 = 0: all iterates, (depth + 1, B, n).
+
+    x⁺ = x + ηAᵀ(y − Ax) + β(x − x⁻) with β = r², r = (√κ−1)/(√κ+1), η = (1+r)²/high: two fixed
+    numbers, and asymptotically the factor r per iteration that K layer-wise steps attain.
+    """
+    check_range(low, high)
+    check_depth(depth)
+    check_batch("y", y, operator.shape[0])
+    root = math.sqrt(high / low)
+    r = (root - 1) / (root + 1)
+    step, momentum = (1 + r) ** 2 / high, r**2
+    iterates = [y.new_zeros(len(y), operator.shape[1])]
+    previous = iterates[0]
+    for _ in range(depth):
+        x = iterates[-1]
+        gradient = operator.adjoint(y - operator.forward(x))
+        iterates.append(x + step * gradient + momentum * (x - previous))
+        previous = x
+    return torch.stack(iterates)
+
+
+def amp(operator: SensingOperator, y: Tensor, *, noise: float, depth: int) -> Tensor:
+    """Bayes-optimal AMP for x ~ N(0, I), w ~ N(0, noise·I): all iterates, (depth + 1, B, n).
+
+    z_k = y − Ax_k + c G_k z_{k−1}, x_{k+1} = G_{k+1}(x_k + Aᵀz_k), with c = n/m and the state
+    evolution G_{k+1} = 1/(1 + noise + c(1 − G_k)), G_0 = 0 (Donoho, Maleki and Montanari 2009).
+    `noise` is the variance σ² ≥ 0 of one entry of w.
+    """
+    check_depth(depth)
+    check_batch("y", y, operator.shape[0])
+    if not (0 <= noise < math.inf):
+        raise ValueError(f"noise is {noise}; a variance σ² with 0 ≤ σ² < ∞ is needed")
+    m, n = operator.shape
+    c = n / m
+    gain = 0.0
+    iterates = [y.new_zeros(len(y), n)]
+    residual = torch.zeros_like(y)
+    for _ in range(depth):
+        x = iterates[-1]
+        residual = y - operator.forward(x) + c * gain * residual
+        gain = 1 / (1 + noise + c * (1 - gain))
+        iterates.append(gain * (x + operator.adjoint(residual)))
+    return torch.stack(iterates)

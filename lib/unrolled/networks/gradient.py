@@ -1,0 +1,119 @@
+"""Gradient descent, unrolled."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from unrolled.iterations import chebyshev_steps, check_depth, gauss_steps, tied_step
+from unrolled.sensing import DenseOperator, check_batch
+
+__all__ = ["GradientNet"]
+
+
+class GradientNet(nn.Module):
+    """Gradient descent on ½‖y − Ax‖² + (ridge/2)‖x‖², K steps from x_0 = 0, step sizes learned.
+
+    Layer k computes x ← x + η_k (Aᵀ(y − Ax) − ridge·x). The network is linear in y, and its error
+    polynomial is p(λ) = ∏(1 − η_k λ) at the eigenvalues λ of AᵀA + ridge·I.
+
+    A: a `DenseOperator` or a matrix (m, n).
+    depth: number of layers K ≥ 1; may be left out when `steps` is a vector (K,).
+    steps: where the step sizes start: "fixed" (the best constant step), "chebyshev" (best worst
+        case over the spectrum), "gauss" (least average error for white signals), one number, or
+        a vector (K,).
+    tied: one step size shared by all layers instead of K.
+    learned: whether `steps` is a parameter; otherwise it is a buffer.
+
+    `net(y)`: (B, m) to (B, n). `net.trajectory(y)`: (K + 1, B, n), x_0 = 0 first.
+    Raises ValueError for unknown rules, shapes that do not fit, depth < 1, ridge < 0.
+    """
+
+    def __init__(
+        self,
+        A: DenseOperator | Tensor,
+        depth: int | None = None,
+        *,
+        steps: str | float | Tensor = "fixed",
+        tied: bool = False,
+        learned: bool = True,
+        ridge: float = 0.0,
+    ) -> None:
+        super().__init__()
+        operator = A if isinstance(A, DenseOperator) else DenseOperator(A)
+        if not 0 <= ridge < float("inf"):
+            raise ValueError(f"ridge is {ridge}; 0 ≤ ridge < ∞ is needed")
+        self.ridge = ridge
+        values = _initial_steps(operator, depth, steps, ridge)
+        self.depth = len(values)
+        if tied:
+            if not torch.all(values == values[0]):
+                raise ValueError("steps differ between layers; a tied network has one step size")
+            values = values[:1]
+        self.register_buffer("A", operator.dense())
+        values = values.to(self.A.dtype)
+        if learned:
+            self.steps = nn.Parameter(values)
+        else:
+            self.register_buffer("steps", values)
+
+    def forward(self, y: Tensor) -> Tensor:
+        x = self._first(y)  # (B, n)
+        for step in self.steps.expand(self.depth)[1:]:
+            x = self._layer(x, y, step)
+        return x
+
+    def trajectory(self, y: Tensor) -> Tensor:
+        """All iterates, (K + 1, B, n), the zero start included."""
+        x = self._first(y)
+        iterates = [torch.zeros_like(x), x]
+        for step in self.steps.expand(self.depth)[1:]:
+            iterates.append(self._layer(iterates[-1], y, step))
+        return torch.stack(iterates)
+
+    def _first(self, y: Tensor) -> Tensor:
+        # x_0 = 0 spares the first layer the product with A.
+        check_batch("y", y, self.A.shape[0])
+        return self.steps[0] * (y @ self.A)
+
+    def _layer(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        residual = torch.addmm(y, x, self.A.T, alpha=-1)  # (B, m)
+        direction = residual @ self.A  # (B, n)
+        if self.ridge:
+            direction = direction - self.ridge * x
+        return x + step * direction
+
+
+def _initial_steps(
+    operator: DenseOperator, depth: int | None, steps: str | float | Tensor, ridge: float
+) -> Tensor:
+    if isinstance(steps, Tensor) and steps.ndim == 1:
+        if depth not in (None, len(steps)):
+            raise ValueError(f"steps has {len(steps)} entries, but depth is {depth}")
+        depth = len(steps)
+    if depth is None:
+        raise ValueError("depth is missing; only a vector of steps says how deep the network is")
+    check_depth(depth)
+    if isinstance(steps, str):
+        return _rule(operator, depth, steps, ridge)
+    values = torch.as_tensor(steps, dtype=torch.float64)
+    if values.ndim > 1 or not torch.isfinite(values).all():
+        raise ValueError(f"steps is {steps!r}; a finite number or a finite vector (K,) is needed")
+    return values.expand(depth).clone()
+
+
+def _rule(operator: DenseOperator, depth: int, name: str, ridge: float) -> Tensor:
+    spectrum = operator.eigenvalues.double()
+    # Components that A does not see stay at zero whatever the steps are.
+    seen = spectrum > 1e-6 * spectrum[-1]
+    low, high = float(spectrum[seen][0]) + ridge, float(spectrum[-1]) + ridge
+    if name == "fixed":
+        return torch.full((depth,), tied_step(low, high), dtype=torch.float64)
+    if name == "chebyshev":
+        return chebyshev_steps(low, high, depth)
+    if name == "gauss":
+        # White signals weigh every eigenvalue alike; with noise of variance `ridge` the weight of
+        # s = λ + ridge is λ/s (Theorem convergence.noise-shift).
+        shifted = spectrum[seen] + ridge
+        return gauss_steps(shifted, spectrum[seen] / shifted, depth)
+    raise ValueError(f"steps is {name!r}; known rules are 'fixed', 'chebyshev' and 'gauss'")
