@@ -19,6 +19,7 @@ __all__ = [
     "chebyshev_steps",
     "gauss_steps",
     "heavy_ball",
+    "heavy_ball_parameters",
     "lanczos_steps",
     "leja_order",
     "semicircle_steps",
@@ -174,20 +175,24 @@ def silver_steps(depth: int) -> Tensor:
     return 1 + (1 + 2**0.5) ** (valuations.double() - 1)
 
 
+def heavy_ball_parameters(low: float, high: float) -> tuple[float, float]:
+    """Heavy ball's step η = (1+r)²/high and momentum β = r², r = (√κ−1)/(√κ+1) (Polyak 1964)."""
+    check_range(low, high)
+    root = math.sqrt(high / low)
+    r = (root - 1) / (root + 1)
+    return (1 + r) ** 2 / high, r**2
+
+
 def heavy_ball(
     operator: SensingOperator, y: Tensor, *, low: float, high: float, depth: int
 ) -> Tensor:
     """Polyak's heavy ball on ½‖y − Ax‖² from x_0 = 0: all iterates, (depth + 1, B, n).
 
-    x⁺ = x + ηAᵀ(y − Ax) + β(x − x⁻) with β = r², r = (√κ−1)/(√κ+1), η = (1+r)²/high: two fixed
-    numbers, and asymptotically the factor r per iteration that K layer-wise steps attain.
+    x⁺ = x + ηAᵀ(y − Ax) + β(x − x⁻) with the two numbers of `heavy_ball_parameters`.
     """
-    check_range(low, high)
     check_depth(depth)
     check_batch("y", y, operator.shape[0])
-    root = math.sqrt(high / low)
-    r = (root - 1) / (root + 1)
-    step, momentum = (1 + r) ** 2 / high, r**2
+    step, momentum = heavy_ball_parameters(low, high)
     iterates = [y.new_zeros(len(y), operator.shape[1])]
     previous = iterates[0]
     for _ in range(depth):

@@ -13,20 +13,19 @@ from unrolled.guarantees import Theorem, Verdict, registered
 
 __all__ = ["CHAPTERS", "run"]
 
-# In the order of the book. A chapter has unrolled.guarantees.NAME, which registers its guarantees,
-# and unrolled.chapters.NAME, which has its QUICK_CHECKS.
-CHAPTERS = ("convergence",)
+# In the order of the book. Importing unrolled.chapters.NAME registers the guarantees that the
+# chapter shows; they are named NAME.….
+CHAPTERS = ("unrolling", "convergence")
 
 
 def verdicts(chapter: str, count: int) -> Iterator[tuple[str, Verdict]]:
     """All checks of one chapter, each with the name of the guarantee or quick check it is of."""
-    importlib.import_module(f"unrolled.guarantees.{chapter}")
+    quick_checks = importlib.import_module(f"unrolled.chapters.{chapter}").QUICK_CHECKS
     for name, guarantee in registered().items():
         if name.split(".")[0] != chapter:
             continue
         found = guarantee.verify(count) if isinstance(guarantee, Theorem) else guarantee.verify()
         yield from ((name, verdict) for verdict in found)
-    quick_checks = importlib.import_module(f"unrolled.chapters.{chapter}").QUICK_CHECKS
     for quick_check in quick_checks:
         for label, passed, detail in quick_check.verify():
             yield quick_check.name, Verdict(f"answer key: {label}", passed, detail)

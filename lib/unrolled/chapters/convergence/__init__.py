@@ -1,0 +1,26 @@
+"""What the convergence chapter shows beside its theorems."""
+
+from unrolled.chapters.convergence.explorables import closed_form, polynomials
+from unrolled.chapters.convergence.labs import TRAP_LAB
+from unrolled.chapters.convergence.quickchecks import (
+    OPTIMAL_STEPS,
+    ORDER,
+    PRODUCT,
+    QUICK_CHECKS,
+    SAME_START,
+    STATE_EVOLUTION,
+    TWO_LAYERS,
+)
+
+__all__ = [
+    "OPTIMAL_STEPS",
+    "ORDER",
+    "PRODUCT",
+    "QUICK_CHECKS",
+    "SAME_START",
+    "STATE_EVOLUTION",
+    "TRAP_LAB",
+    "TWO_LAYERS",
+    "closed_form",
+    "polynomials",
+]

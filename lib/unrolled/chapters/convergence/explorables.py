@@ -1,0 +1,294 @@
+"""The two charts of the convergence chapter that move without a kernel."""
+
+from __future__ import annotations
+
+import itertools
+from functools import cache
+
+import sympy as sp
+import torch
+from torch import Tensor
+
+from unrolled.guarantees.convergence import closed_form_net
+from unrolled.guarantees.convergence import expressions as ex
+from unrolled.iterations import amp, gauss_steps, lanczos_steps
+from unrolled.sensing import gaussian
+from unrolled.teaching import Bars, Curves, Explorable, Panel, Points, Sequence, Slider
+
+DEEPEST = 8
+KAPPAS = (2, 5, 10, 20, 50, 100, 200)
+DEPTHS = tuple(range(1, DEEPEST + 1))
+TILTS = (-6, -3, 0, 3, 6)
+EIGENVALUES = 40
+SIGNALS = 20  # in the training set of the trained steps
+
+tilt = sp.Symbol("tilt", real=True)
+_gauss = sp.symbols(f"gauss_1:{DEEPEST + 1}", real=True)
+_trained = sp.symbols(f"trained_1:{DEEPEST + 1}", real=True)
+_i = sp.Symbol("i", integer=True, nonnegative=True)
+
+
+def spectrum(kappa: float, tilt: float) -> tuple[Tensor, Tensor]:
+    """Evenly spaced eigenvalues in [1, κ], and weights e^(tilt·position) that sum to one."""
+    position = torch.linspace(0, 1, EIGENVALUES, dtype=torch.float64)
+    weights = torch.exp(tilt * position)
+    return 1 + (kappa - 1) * position, weights / weights.sum()
+
+
+def _padded(steps: Tensor) -> Tensor:
+    # A step of 0 is a layer that does nothing: every depth fits one expression.
+    return torch.cat((steps, torch.zeros(DEEPEST - len(steps), dtype=torch.float64)))
+
+
+@cache
+def _polynomial_rows() -> dict[str, list[float]]:
+    """For every setting: the Gauss and the trained steps, and the worst case of each."""
+    rows: dict[str, list[float]] = {}
+
+    def add(**columns: float) -> None:
+        for name, value in columns.items():
+            rows.setdefault(name, []).append(float(value))
+
+    generator = torch.Generator().manual_seed(1)
+    signs = torch.randn(EIGENVALUES, SIGNALS, generator=generator, dtype=torch.float64)
+    for kappa, depth, slope in itertools.product(KAPPAS, DEPTHS, TILTS):
+        eigenvalues, weights = spectrum(kappa, slope)
+        H, X = torch.diag(eigenvalues), weights.sqrt()[:, None] * signs
+        steps = {
+            "gauss": gauss_steps(eigenvalues, weights, depth),
+            "trained": lanczos_steps(H, X, depth),
+        }
+        columns = {"kappa": kappa, "K": depth, "tilt": slope}
+        grid = torch.linspace(1, kappa, 400, dtype=torch.float64)
+        for rule, etas in steps.items():
+            columns[f"{rule}_worst"] = (1 - etas[:, None] * grid).prod(0).abs().max()
+            for j, eta in enumerate(_padded(etas), 1):
+                columns[f"{rule}_{j}"] = eta
+        add(**columns)
+    return rows
+
+
+def _polynomial(steps: tuple[sp.Symbol, ...]) -> sp.Expr:
+    return sp.Abs(sp.prod(1 - eta * ex.lam for eta in steps))
+
+
+def _rate(step: sp.Expr) -> sp.Expr:
+    return sp.Max(sp.Abs(1 - step), sp.Abs(1 - ex.kappa * step))
+
+
+def _chebyshev_product() -> sp.Expr:
+    factors = (
+        sp.Piecewise((_rate(1 / ex.chebyshev_root.subs(ex.k, k)), k <= ex.K), (1, True))
+        for k in DEPTHS
+    )
+    return sp.prod(factors)
+
+
+TIED, CHEBYSHEV, GAUSS, TRAINED = "best constant step", "Chebyshev", "Gauss nodes", "trained"
+
+
+@cache
+def polynomials() -> Explorable:
+    """|p(λ)| of four rules, the histogram of the error, and the product of rates with the truth."""
+    return Explorable(
+        name="convergence.polynomials",
+        title="What the layers together do to each eigenvalue",
+        alt=(
+            "Curves of the error factor |p(λ)| over the eigenvalues from 1 to κ. The best "
+            "constant step leaves the small eigenvalues nearly untouched; Chebyshev steps push "
+            "all of them below one level; Gauss-node and trained steps almost coincide and are "
+            "smallest where the spectrum has its weight. Bars below show that the product of the "
+            "layers' rates is far larger than what the layers achieve together."
+        ),
+        caption=(
+            r"Above: $|p(\lambda)|$, the factor by which $K$ layers multiply the error at "
+            r"eigenvalue $\lambda$. Middle: how much of the error sits at each eigenvalue; tilt "
+            "it. Below: the product of the layers' rates and the truth, the worst case over all "
+            f"eigenvalues. The trained steps minimise the training loss on {SIGNALS} random "
+            "signals exactly."
+        ),
+        sliders=(
+            Slider(symbol=ex.kappa, label="condition number κ", values=KAPPAS, start=20),
+            Slider(symbol=ex.K, label="layers K", values=DEPTHS, start=4),
+            Slider(
+                symbol=tilt,
+                label="tilt of the histogram towards large λ",
+                values=TILTS,
+                start=0,
+            ),
+        ),
+        rows=_polynomial_rows(),
+        digits=5,
+        panels=(
+            Panel(
+                layers=(
+                    Curves(
+                        x=ex.lam,
+                        domain=(1, ex.kappa),
+                        points=161,
+                        series={
+                            TIED: sp.Abs(ex.tied_polynomial),
+                            CHEBYSHEV: sp.Abs(ex.chebyshev_polynomial),
+                            GAUSS: _polynomial(_gauss),
+                            TRAINED: _polynomial(_trained),
+                        },
+                    ),
+                ),
+                x_label="eigenvalue λ of AᵀA",
+                y_label="error factor |p(λ)|",
+                y_domain=(0, 1),
+                height=240,
+            ),
+            Panel(
+                layers=(
+                    Sequence(
+                        index=_i,
+                        range=(0, EIGENVALUES - 1),
+                        x=1 + (ex.kappa - 1) * _i / (EIGENVALUES - 1),
+                        series={
+                            "share of the error": sp.exp(tilt * _i / (EIGENVALUES - 1))
+                            / sum(
+                                sp.exp(tilt * sp.Rational(j, EIGENVALUES - 1))
+                                for j in range(EIGENVALUES)
+                            )
+                        },
+                        mark="stem",
+                    ),
+                ),
+                x_label="eigenvalue λ of AᵀA",
+                y_label="share of E‖e₀‖²",
+                height=90,
+            ),
+            Panel(
+                layers=(
+                    Bars(
+                        series={
+                            "product of rates": {
+                                TIED: ex.tied_factor,
+                                CHEBYSHEV: _chebyshev_product(),
+                                GAUSS: sp.prod(map(_rate, _gauss)),
+                                TRAINED: sp.prod(map(_rate, _trained)),
+                            },
+                            "truth": {
+                                TIED: ex.tied_factor,
+                                CHEBYSHEV: ex.chebyshev_factor,
+                                GAUSS: sp.Symbol("gauss_worst"),
+                                TRAINED: sp.Symbol("trained_worst"),
+                            },
+                        }
+                    ),
+                ),
+                x_label="factor on the error after K layers",
+                y_scale="log",
+                y_domain=(sp.Rational(1, 10**6), 10**6),
+            ),
+        ),
+    )
+
+
+RATIOS = (0.25, 0.5, 0.75, 0.9, 1.5)
+NOISES = (0, 0.01, 0.1, 1)
+UNKNOWNS = 500
+RECORDED = 40  # signals over which the measured errors are averaged
+
+
+@cache
+def _measured_rows() -> tuple[dict[str, list], dict[str, list]]:
+    """Errors of AMP's iterates and of networks, measured on random matrices.
+
+    The first table has a row for each iterate of AMP and for the output of a network of that depth;
+    the second one for each layer inside each network.
+    """
+    ends: dict[str, list] = {"c": [], "sigma^2": [], "k": [], "error": [], "method": []}
+    layers: dict[str, list] = {**{name: [] for name in ends}, "K": []}
+
+    def add(table: dict[str, list], **row: float | str) -> None:
+        for name, value in row.items():
+            table[name].append(value)
+
+    generator = torch.Generator().manual_seed(2)
+    for ratio, variance in itertools.product(RATIOS, NOISES):
+        m = round(UNKNOWNS / ratio)
+        operator = gaussian(m, UNKNOWNS, generator=generator, dtype=torch.float64)
+        x = torch.randn(RECORDED, UNKNOWNS, generator=generator, dtype=torch.float64)
+        w = torch.randn(RECORDED, m, generator=generator, dtype=torch.float64)
+        y = operator.forward(x) + variance**0.5 * w
+        setting = {"c": ratio, "sigma^2": variance}
+        iterates = amp(operator, y, noise=variance, depth=DEEPEST)
+        for k, error in enumerate((iterates - x).square().mean((1, 2)).tolist()):
+            add(ends, **setting, k=k, error=error, method="AMP, its iterates")
+        for depth in DEPTHS:
+            trajectory = closed_form_net(operator.dense(), variance, depth).trajectory(y)
+            errors = (trajectory - x).square().mean((1, 2)).tolist()
+            add(
+                ends, **setting, k=depth, error=errors[-1], method="network of k layers, its output"
+            )
+            for k, error in enumerate(errors):
+                add(
+                    layers,
+                    **setting,
+                    K=depth,
+                    k=k,
+                    error=error,
+                    method="K-layer network, inside",
+                )
+    return ends, layers
+
+
+@cache
+def closed_form() -> Explorable:
+    """The closed form v_k with the measured errors of networks and of AMP on top."""
+    ends, layers = _measured_rows()
+    position = sp.Symbol("k", integer=True, nonnegative=True)
+    return Explorable(
+        name="convergence.closed-form",
+        title="The network and AMP, layer by layer",
+        alt=(
+            "Mean squared error against the number of layers on a logarithmic scale. The curve of "
+            "the closed form falls, and the measured dots of the network's output and of AMP's "
+            "iterates lie on it and on each other. The layers inside one network lie elsewhere "
+            "and join the curve only at its last layer."
+        ),
+        caption=(
+            "The line is the closed form $v_k$. Circles on it: the output of the best network "
+            "with $k$ layers, and AMP after $k$ iterations, measured on one random matrix with "
+            f"{UNKNOWNS} unknowns. The third kind of dot looks inside the network of $K$ layers: "
+            "it is not AMP on the way, and it arrives at the same place."
+        ),
+        sliders=(
+            Slider(symbol=ex.c, label="unknowns per measurement c = n/m", values=RATIOS, start=0.5),
+            Slider(symbol=ex.noise, label="noise variance σ²", values=NOISES, start=0.01),
+            Slider(symbol=ex.K, label="layers K", values=DEPTHS, start=6),
+        ),
+        panels=(
+            Panel(
+                layers=(
+                    Sequence(
+                        index=position,
+                        range=(0, ex.K),
+                        series={"closed form": ex.gaussian_error.subs(ex.K, position)},
+                    ),
+                    Points(
+                        rows=layers,
+                        x="k",
+                        y="error",
+                        series="method",
+                        digits=4,
+                    ),
+                    Points(
+                        rows=ends,
+                        x="k",
+                        y="error",
+                        series="method",
+                        where=sp.Le(sp.Symbol("k"), ex.K),
+                        digits=4,
+                    ),
+                ),
+                x_label="layer or iteration k",
+                y_label="mean squared error per coordinate",
+                y_scale="log",
+                y_domain=(sp.Rational(1, 10**6), 100),
+                height=280,
+            ),
+        ),
+    )

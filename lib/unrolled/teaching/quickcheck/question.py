@@ -1,0 +1,156 @@
+"""What all questions share: their text, the payload of the front end, and their two displays."""
+
+import base64
+import hashlib
+import json
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import anywidget
+import traitlets
+
+from unrolled.teaching.text import to_html
+
+if TYPE_CHECKING:
+    from unrolled.teaching.quickcheck import Choice, Code, Numeric
+
+STATIC = Path(__file__).parents[1] / "static"
+
+Verdict = tuple[str, bool, str]  # label, passed, detail
+
+
+class _View(anywidget.AnyWidget):
+    """The question where a kernel runs. ``state`` is the reader's last answer, {} before it."""
+
+    _esm = STATIC / "quickcheck.js"
+    _css = (STATIC / "unrolled.css").read_text() + (STATIC / "quickcheck.css").read_text()
+    payload = traitlets.Dict().tag(sync=True)
+    state = traitlets.Dict().tag(sync=True)
+
+
+@dataclass(frozen=True)
+class QuickCheck(ABC):
+    """A question that a reader answers on the page and that checks itself.
+
+    Make one by ``QuickCheck.choice``, ``QuickCheck.numeric`` or ``QuickCheck.code``. It shows
+    itself as a widget in Jupyter and as interactive HTML on the site; both run the same script.
+
+    Args:
+        name: unlike any other on the site, such as "convergence.product-of-rates". The progress of
+            a reader is kept under it.
+        prompt: the question, short Markdown with ``$…$``.
+        explanation: shown once the answer is right, short Markdown.
+
+    Raises:
+        ValueError: the name is not lower-case words joined by dots and hyphens, or a text is blank.
+    """
+
+    choice: ClassVar[type["Choice"]]
+    numeric: ClassVar[type["Numeric"]]
+    code: ClassVar[type["Code"]]
+
+    _: KW_ONLY
+    name: str
+    prompt: str
+    explanation: str = ""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9]+([.-][a-z0-9]+)*", str(self.name)):
+            raise ValueError(
+                f"name must be lower-case words joined by dots and hyphens, got {self.name!r}"
+            )
+        require_text(prompt=self.prompt)
+
+    @abstractmethod
+    def key(self) -> Any:
+        """Compute the answer key, now. Raises ValueError when the computations make none."""
+
+    @abstractmethod
+    def verify(self) -> list[Verdict]:
+        """Check the key: (label, passed, detail) for each thing that must hold. Raises nothing."""
+
+    @abstractmethod
+    def _question(self) -> dict[str, Any]:
+        """What the page may show at once, as JSON."""
+
+    @abstractmethod
+    def _answer(self) -> dict[str, Any]:
+        """What the page uses once the reader has answered, as JSON."""
+
+    @abstractmethod
+    def _fallback(self, question: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
+        """What follows the prompt where no script runs, the answer folded, as HTML."""
+
+    @cached_property
+    def _content(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self._question(), self._answer()
+
+    def payload(self) -> dict[str, Any]:
+        """All that the front end needs, as JSON. Base64 merely keeps the answer out of sight."""
+        question, answer = self._content
+        # A changed question or key is asked anew; another machine's last digits change neither.
+        content = json.loads(json.dumps(self._content), parse_float=lambda x: f"{float(x):.6g}")
+        return question | {
+            "name": self.name,
+            "version": hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12],
+            "answer": base64.b64encode(json.dumps(answer).encode()).decode(),
+        }
+
+    @cached_property
+    def widget(self) -> anywidget.AnyWidget:
+        """The view for Jupyter, made when it is first asked for."""
+        return _View(payload=self.payload())
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        bundle, _metadata = self.widget._repr_mimebundle_()
+        return {**bundle, "text/plain": f"Quick check {self.name}", "text/html": self._repr_html_()}
+
+    def _repr_html_(self) -> str:
+        """The question for the site: readable as it stands, brought to life by quickcheck.js."""
+        question, answer = self._content
+        data = json.dumps(self.payload()).replace("<", "\\u003c")  # nothing may end the script tag
+        return (
+            f'<div class="unrolled-quickcheck" id="quickcheck-{self.name}">'
+            f'<script type="application/json">{data}</script>'
+            f'<div class="unrolled-quickcheck-card">'
+            f'<p class="unrolled-quickcheck-kicker">Quick check</p>'
+            f'<div class="unrolled-quickcheck-prompt">{question["prompt"]}</div>'
+            f"{self._fallback(question, answer)}</div></div>"
+        )
+
+
+def verdict(label: str, run: Callable[[], str]) -> Verdict:
+    """Run a check that returns a detail or raises, and put down how it went."""
+    try:
+        return label, True, run()
+    except Exception as error:
+        return label, False, f"{type(error).__name__}: {error}"
+
+
+def folded(summary: str, content: str) -> str:
+    """Content behind a summary that opens without a script."""
+    return f"<details><summary>{summary}</summary>{content}</details>"
+
+
+def optional_html(text: str) -> str:
+    """Markdown that may be left out."""
+    return to_html(text) if text else ""
+
+
+def require_text(**texts: Any) -> None:
+    """Raise ValueError for the first argument that is not text, or blank."""
+    for name, text in texts.items():
+        if not isinstance(text, str) or not text.strip():
+            raise ValueError(f"{name} must be text that is not blank, got {text!r}")
+
+
+def require_callable(**values: Any) -> None:
+    """Raise ValueError for the first argument that cannot be called."""
+    for name, value in values.items():
+        if not callable(value):
+            raise ValueError(f"{name} must be callable, got {value!r}")
