@@ -1,7 +1,15 @@
 """What can be proved about unrolled networks, as objects that run: one module per chapter."""
 
 from unrolled.guarantees.derivation import Derivation, Step, Verdict
-from unrolled.guarantees.theorem import Assumption, Refutation, Sweep, Theorem, register, registered
+from unrolled.guarantees.theorem import (
+    Assumption,
+    Refutation,
+    Sweep,
+    Theorem,
+    dropped,
+    register,
+    registered,
+)
 
 __all__ = [
     "Assumption",
@@ -11,6 +19,7 @@ __all__ = [
     "Sweep",
     "Theorem",
     "Verdict",
+    "dropped",
     "register",
     "registered",
 ]

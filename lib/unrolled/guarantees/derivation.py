@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
+from unrolled.guarantees.latex import latex
+
 __all__ = ["Derivation", "Step", "Verdict", "is_identically_zero"]
 
 
@@ -112,13 +114,13 @@ class Step:
     ) -> Step:
         """Claim a step for each integer in `values`, and for no other: `build(K)` is one case.
 
-        What is shown is the last case. Use it where a general identity has a proof in prose and
-        the machine can only confirm instances of it.
+        What is shown is the second case, or the only one. Use it where a general identity has a
+        proof in prose and the machine can only confirm instances of it.
         """
         if len(values) == 0:
             raise ValueError(f"values is {values!r}; a claim by cases needs at least one case")
         instances = tuple(build(value) for value in values)
-        shown = instances[-1]
+        shown = instances[min(1, len(instances) - 1)]
         scope = f"${symbol} = {values[0]}, \\dots, {values[-1]}$"
         return cls(claim, shown.relation, shown.left, shown.right, instances=instances, scope=scope)
 
@@ -130,7 +132,8 @@ class Step:
             if failed:
                 detail = f"undecided or false in case(s) number {', '.join(failed)}"
             return Verdict(self.claim, not failed, detail)
-        difference = (self.right - self.left).subs(self.where)
+        # Derivatives and sums stay unevaluated in what is shown; here they are carried out.
+        difference = (self.right - self.left).doit().subs(self.where)
         if self.relation == "=":
             passed = is_identically_zero(difference)
             return Verdict(self.claim, passed, "equal" if passed else "the sides are not equal")
@@ -142,12 +145,12 @@ class Step:
 
     def to_latex(self) -> str:
         """The step as LaTeX, with the gap that decides an inequality after it."""
-        line = f"{sp.latex(self.left)} {self.relation} {sp.latex(self.right)}"
+        line = f"{latex(self.left)} {self.relation} {latex(self.right)}"
         if self.gap is not None:
             sign = ">" if self.relation == "<" else r"\ge"
-            given = ",\\ ".join(f"{sp.latex(k)} = {sp.latex(v)}" for k, v in self.where.items())
+            given = ",\\ ".join(f"{latex(k)} = {latex(v)}" for k, v in self.where.items())
             given = rf"\quad ({given})" if given else ""
-            line += rf",\qquad \text{{gap}} = {sp.latex(self.gap)} {sign} 0{given}"
+            line += rf",\qquad \text{{gap}} = {latex(self.gap)} {sign} 0{given}"
         return line
 
 
@@ -166,11 +169,14 @@ class Derivation:
         return tuple(step.verify() for step in self.steps)
 
     def _repr_markdown_(self) -> str:
+        verdicts = self.verify()
+        decided = sum(verdict.passed for verdict in verdicts)
+        title = f"Derivation: {decided} of {len(verdicts)} steps decided by machine"
         lines = []
-        for number, (step, verdict) in enumerate(zip(self.steps, self.verify(), strict=True), 1):
+        for number, (step, verdict) in enumerate(zip(self.steps, verdicts, strict=True), 1):
             mark = "✓" if verdict.passed else "✗"
             scope = f" *(decided for {step.scope} only)*" if step.scope else ""
             lines.append(
                 f"{number}. {mark} {step.claim}{scope}\n\n   $$\n   {step.to_latex()}\n   $$\n"
             )
-        return "\n".join(lines)
+        return f":::{{dropdown}} {title}\n\n" + "\n".join(lines) + ":::\n"

@@ -19,8 +19,18 @@ import sympy as sp
 import torch
 
 from unrolled.guarantees.derivation import Derivation, Verdict
+from unrolled.guarantees.latex import latex
 
-__all__ = ["Assumption", "Refutation", "Sweep", "Theorem", "register", "registered"]
+__all__ = [
+    "Assumption",
+    "Dropped",
+    "Refutation",
+    "Sweep",
+    "Theorem",
+    "dropped",
+    "register",
+    "registered",
+]
 
 RELATIONS = {"<=": r"\le", ">=": r"\ge", "=": "="}
 
@@ -184,12 +194,12 @@ class Theorem:
     def to_markdown(self) -> str:
         """The statement with its formulas filled in, then the assumptions, as MyST Markdown."""
         words = {"quantity": self.quantity, "relation": RELATIONS[self.relation]}
-        words |= {str(symbol): sp.latex(meaning) for symbol, meaning in self.where.items()}
-        words |= {name: sp.latex(formula) for name, formula in self.formulas.items()}
-        words["bound"] = sp.latex(self.bound)
+        words |= {str(symbol): latex(meaning) for symbol, meaning in self.where.items()}
+        words |= {name: latex(formula) for name, formula in self.formulas.items()}
+        words["bound"] = latex(self.bound)
         text = cleandoc(self.statement)
-        for name, latex in words.items():
-            text = text.replace(f"{{{name}}}", latex)
+        for name, formula in words.items():
+            text = text.replace(f"{{{name}}}", formula)
         needs = "\n".join(f"- {assumption.statement}" for assumption in self.assumptions)
         return f"{text}\n\nIt assumes:\n\n{needs}\n"
 
@@ -245,7 +255,7 @@ class Refutation:
         relation = RELATIONS[self.relation]
         return (
             f"**Claim.** {self.claim}\n\n"
-            f"It would mean ${self.quantity} {relation} {sp.latex(self.bound)}$, here "
+            f"It would mean ${self.quantity} {relation} {latex(self.bound)}$, here "
             f"${relation} {_scientific(claimed)}$. "
             f"Measured on the counterexample: ${_scientific(measured)}$. {outcome}.\n\n"
             f"**Instead.** {self.truth}\n"
@@ -298,3 +308,46 @@ def register(*guarantees: Guarantee) -> None:
 def registered() -> dict[str, Guarantee]:
     """All guarantees that have been registered, by name, in the order of the book."""
     return dict(_REGISTRY)
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """What becomes of each conclusion of a chapter when one assumption is dropped.
+
+    rows: theorem, the assumption that fails, and the sweep over one such instance.
+    """
+
+    rows: tuple[tuple[Theorem, str, Sweep], ...]
+
+    def _repr_markdown_(self) -> str:
+        lines = ["| theorem | dropped | measured | needed | holds? |", "|:--|:--|--:|--:|:--|"]
+        for theorem, statement, sweep in self.rows:
+            measured, bound = float(sweep.measured[0]), float(sweep.bound[0])
+            needed = f"${RELATIONS[sweep.relation]} {_scientific(bound)}$"
+            outcome = "✓ holds" if sweep.passed else "✗ fails"
+            lines.append(
+                f"| {theorem.title} | {statement} | ${_scientific(measured)}$ | {needed} | "
+                f"{outcome} |"
+            )
+        return "\n".join(lines) + "\n"
+
+
+def dropped(chapter: str) -> Dropped:
+    """Run, for every theorem of a chapter, the instances on which one assumption fails.
+
+    Raises ValueError when no theorem of that chapter is registered.
+    """
+    theorems = [
+        guarantee
+        for name, guarantee in _REGISTRY.items()
+        if name.startswith(f"{chapter}.") and isinstance(guarantee, Theorem)
+    ]
+    if not theorems:
+        raise ValueError(f"chapter is {chapter!r}; it has no registered theorem")
+    return Dropped(
+        tuple(
+            (theorem, statement, sweep)
+            for theorem in theorems
+            for statement, sweep in theorem.drop().items()
+        )
+    )

@@ -109,9 +109,12 @@ def draw(picture, trap: Trap) -> None:
         spread = [max(value, 1e-18) for value in trap.spreads[name]]
         below.semilogy(trap.at, spread, label=name)
     last = trap.at[-1]
-    for value, label in ((trap.tied, "best constant step"), (trap.best, "best steps")):
+    for value, label, side in (
+        (trap.tied, "best constant step", "top"),
+        (trap.best, "best steps", "bottom"),
+    ):
         above.axhline(value, color="C2", linewidth=1, linestyle=(0, (1, 1)))
-        above.annotate(label, (last, value), ha="right", va="bottom", fontsize="small")
+        above.annotate(label, (last, value), ha="right", va=side)
     above.set(ylabel="loss J")
     above.legend(loc="upper right")
     below.set(xlabel="training iteration", ylabel="spread of the steps")

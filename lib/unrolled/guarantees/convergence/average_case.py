@@ -27,7 +27,9 @@ _h, _s, _t, _lam, _r, _eta = sp.symbols("h s t lambda r eta", real=True)
 _c1, _c2, _c3, _q1, _q2, _q3 = sp.symbols("c_0 c_1 c_2 q_0 q_1 q_2", real=True)
 _n = sp.Symbol("K", integer=True, positive=True)
 
-SPLIT = (1 - (_h + _s) * _lam) * (1 - (_h - _s) * _lam)
+_eta1, _eta2 = sp.symbols("eta_1 eta_2", real=True)
+_PAIR = (1 - _eta1 * _lam) * (1 - _eta2 * _lam)
+_SPLIT = (1 - (_h + _s) * _lam) * (1 - (_h - _s) * _lam)
 
 
 def average_error(instance: draw.Unrolled) -> float:
@@ -98,7 +100,7 @@ GAUSS = Theorem(
         """,
     assumptions=(
         Assumption(r"the steps are fitted to the measure $\nu$ they are used on", _wrong_weights),
-        Assumption(r"$\nu$ has at least $K$ positive points of support"),
+        Assumption(r"$\nu$ has more than $K$ points of support, at least $K$ of them positive"),
     ),
     quantity=r"\mathbb{E}\|x_K-x^\star\|^2=\int p^2\,d\nu",
     relation="=",
@@ -113,7 +115,7 @@ GAUSS = Theorem(
             Step.equal(
                 r"Moving one step, with $p=(1-\eta\lambda)r$, changes $p$ by $-\lambda r$: the "
                 r"gradient of $J$ is $-2\int p\,\lambda r_k\,d\nu$.",
-                sp.diff((1 - _eta * _lam) * _r, _eta),
+                sp.Derivative((1 - _eta * _lam) * _r, _eta),
                 -_lam * _r,
             ),
             Step.equal(
@@ -257,17 +259,17 @@ SPLITTING = Theorem(
         (
             Step.equal(
                 "Splitting changes the product of the pair by a square,",
-                SPLIT,
+                _SPLIT,
                 (1 - _h * _lam) ** 2 - _s**2 * _lam**2,
             ),
             Step.equal(
                 "so the integrand changes by",
-                (SPLIT * _r) ** 2 - ((1 - _h * _lam) ** 2 * _r) ** 2,
+                (_SPLIT * _r) ** 2 - ((1 - _h * _lam) ** 2 * _r) ** 2,
                 -2 * _s**2 * _lam**2 * (1 - _h * _lam) ** 2 * _r**2 + _s**4 * _lam**4 * _r**2,
             ),
             Step.equal(
                 "and the integral by $-2as^2+bs^4$, which at $s^2=a/b$ is",
-                (-2 * a * _t + b * _t**2).subs(_t, a / b),
+                sp.Subs(-2 * a * _t + b * _t**2, _t, a / b),
                 -(a**2) / b,
             ),
             Step.at_most(
@@ -309,7 +311,11 @@ CURVATURE = Theorem(
             Step.equal(
                 r"Along $v$ the pair is split by $s=t/\sqrt2$, and the second derivative at $t=0$ "
                 "of $-2as^2+bs^4$ is",
-                sp.diff((-2 * a * _s**2 + b * _s**4).subs(_s, _t / sp.sqrt(2)), _t, 2).subs(_t, 0),
+                sp.Subs(
+                    sp.Derivative((-2 * a * _s**2 + b * _s**4).subs(_s, _t / sp.sqrt(2)), _t, _t),
+                    _t,
+                    0,
+                ),
                 -2 * a,
             ),
         )
@@ -415,15 +421,18 @@ BENIGN = Theorem(
     name="convergence.benign",
     title="No bad local minima",
     statement=r"""
-        Every critical point of $J$ is a global minimum or a strict saddle with two equal steps,
-        and $J$ grows without bound as the steps do. So descent from a generic start ends at the
-        optimum:
+        Every critical point of $J$ is a global minimum or a strict saddle with two equal steps, and
+        $J$ grows without bound as the steps do. Gradient flow from any start whose steps all differ
+        converges to a global minimum:
 
         $$
         {quantity} {relation} {bound}.
         $$
         """,
-    assumptions=(Assumption("the start has no two equal steps", _equal_start),),
+    assumptions=(
+        Assumption("no two steps are equal at the start", _equal_start),
+        Assumption(r"$\nu$ has at least $K$ positive points of support"),
+    ),
     quantity=r"J(\eta^{\text{end}})",
     relation="<=",
     bound=J_best,
@@ -509,14 +518,16 @@ TRAP = Theorem(
             Step.equal(
                 "The product of two factors is symmetric in the steps, so at equal steps both "
                 "partial derivatives are the same.",
-                sp.diff((1 - _h * _lam) * (1 - _s * _lam), _h).subs(_s, _h),
-                sp.diff((1 - _h * _lam) * (1 - _s * _lam), _s).subs(_s, _h),
+                *(
+                    sp.Subs(sp.Derivative(_PAIR, eta), (_eta1, _eta2), (_h, _h))
+                    for eta in (_eta1, _eta2)
+                ),
             ),
             Step.at_most(
                 "Restricted to tied steps the loss is convex in $h$, so that symmetric descent "
                 "ends at the best tied step.",
                 0,
-                sp.diff((1 - _h * _lam) ** (2 * _n), _h, 2),
+                sp.Derivative((1 - _h * _lam) ** (2 * _n), _h, _h),
                 gap=2 * _n * (2 * _n - 1) * _lam**2 * ((1 - _h * _lam) ** 2) ** (_n - 1),
             ),
         )

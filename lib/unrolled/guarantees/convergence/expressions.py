@@ -25,7 +25,10 @@ chebyshev_factor = chebyshev_in_r.subs(r, accelerated_rate)
 # Error polynomials p(λ): what K layers multiply the error at eigenvalue λ by. The second's roots.
 tied_polynomial = (1 - 2 * lam / (kappa + 1)) ** K
 chebyshev_polynomial = sp.cos(K * sp.acos((kappa + 1 - 2 * lam) / (kappa - 1))) * chebyshev_factor
-chebyshev_root = (kappa + 1) / 2 + (kappa - 1) / 2 * sp.cos((2 * k - 1) * sp.pi / (2 * K))
+_angle = (2 * k - 1) * sp.pi / (2 * K)
+chebyshev_root = sp.Mul(  # unevaluated, so that one half stays in front
+    sp.Rational(1, 2), kappa + 1 + (kappa - 1) * sp.cos(_angle), evaluate=False
+)
 
 # Gaussian sensing: the best steps, and the mean squared error per coordinate that they reach,
 # 1 − sinh(Kt)/(√c sinh((K+1)t)) with 2√c cosh t = 1 + c + σ², written in τ = e^(−t).

@@ -174,8 +174,8 @@ GAUSSIAN = Theorem(
                 2 * sp.cos(_phi) * sp.sin((_k + 1) * _phi) - sp.sin(_k * _phi),
             ),
             Step.equal(
-                r"and vanish at $\phi=j\pi/(K+1)$: the Gauss nodes, shifted by $\sigma^2$.",
-                sp.sin((K + 1) * (_k * sp.pi / (K + 1))),
+                r"and vanish at $\phi=k\pi/(K+1)$: the Gauss nodes, shifted by $\sigma^2$.",
+                sp.sin(sp.pi * _k, evaluate=False),
                 0,
             ),
             Step.equal(

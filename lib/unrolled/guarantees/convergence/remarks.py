@@ -77,7 +77,7 @@ HEAVY_BALL = Theorem(
             Step.equal(
                 r"and the trace is linear in $\lambda$, so in between it lies in $[-2r,2r]$: both "
                 r"eigenvalues are complex, of modulus $\sqrt{\det}=r$.",
-                sp.diff(_trace, _lam, 2),
+                sp.Derivative(_trace, _lam, _lam),
                 0,
             ),
         )

@@ -1,0 +1,120 @@
+"""The pictures of the convergence chapter."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from unrolled.guarantees.convergence import best_tied, closed_form_net
+from unrolled.guarantees.convergence import expressions as ex
+from unrolled.guarantees.theorem import evaluate
+from unrolled.iterations import gauss_steps, heavy_ball
+from unrolled.networks import GradientNet
+from unrolled.sensing import with_spectrum
+from unrolled.teaching import figure
+from unrolled.teaching.figures import MARKERS, Figure
+
+KAPPA, DEEPEST, N = 100.0, 24, 200
+
+
+def worst_over_signals(kappa: float = KAPPA, *, generator: torch.Generator) -> dict[str, list]:
+    """Largest ‖x_K − x*‖/‖x*‖ over all signals, for each depth K: one matrix, four methods.
+
+    The worst signal is an eigenvector, so running the network on all of them finds it.
+    """
+    spectrum = torch.linspace(1.0, kappa, N, dtype=torch.float64)
+    operator = with_spectrum(spectrum, generator=generator, dtype=torch.float64)
+    signals = torch.linalg.svd(operator.dense())[2]
+    y = operator.forward(signals)
+    curves: dict[str, list] = {"best constant step": [], "Chebyshev": [], "Gauss nodes": []}
+    for depth in range(1, DEEPEST + 1):
+        for name, rule in zip(curves, ("fixed", "chebyshev", "gauss"), strict=True):
+            net = GradientNet(operator, depth, steps=rule, learned=False)
+            curves[name].append(float((net(y) - signals).norm(dim=1).max()))
+    momentum = heavy_ball(operator, y, low=1.0, high=kappa, depth=DEEPEST)
+    curves["heavy ball"] = (momentum - signals).norm(dim=2).amax(1)[1:].tolist()
+    return curves
+
+
+def rates() -> Figure:
+    """Measured worst errors against depth, with the two bounds as lines."""
+    curves = worst_over_signals(generator=torch.Generator().manual_seed(0))
+    depths = list(range(1, DEEPEST + 1))
+    last = {name: values[-1] for name, values in curves.items()}
+    alt = (
+        f"Worst error against the number of layers at condition number {KAPPA:g}, on a logarithmic "
+        f"scale. After {DEEPEST} layers the best constant step is at "
+        f"{last['best constant step']:.2g} and Chebyshev steps at {last['Chebyshev']:.2g}, both on "
+        f"their bounds; heavy ball is at {last['heavy ball']:.2g}, Gauss-node steps at "
+        f"{last['Gauss nodes']:.2g}."
+    )
+    with figure(
+        alt=alt,
+        caption="Dots: the worst signal, run through the network. Lines: the bounds.",
+        height=3.4,
+    ) as picture:
+        axes = picture.subplots()
+        for place, (name, values) in enumerate(curves.items()):
+            axes.semilogy(
+                depths, values, f"C{place}", linestyle="none", marker=MARKERS[place], label=name
+            )
+        for place, bound in enumerate((ex.tied_factor, ex.chebyshev_factor)):
+            values = [evaluate(bound, {ex.kappa: KAPPA, ex.K: depth}) for depth in depths]
+            axes.semilogy(depths, values, f"C{place}", linestyle="-", linewidth=1)
+        axes.set(xlabel="layers K", ylabel="worst error, relative")
+        axes.legend(loc="lower left")
+    return picture
+
+
+def landscape() -> Figure:
+    """J over the steps of a two-layer network: two minima, and a saddle on the diagonal."""
+    eigenvalues = torch.linspace(1.0, 6.0, 30, dtype=torch.float64)
+    weights = torch.full_like(eigenvalues, 1 / len(eigenvalues))
+    best = gauss_steps(eigenvalues, weights, 2)
+    h, tied = best_tied(eigenvalues, weights, 2)
+    axis = torch.linspace(0.05, 0.85, 121, dtype=torch.float64)
+    first, second = torch.meshgrid(axis, axis, indexing="xy")
+    factors = (1 - first[..., None] * eigenvalues) * (1 - second[..., None] * eigenvalues)
+    loss = (weights * factors**2).sum(-1)
+    least = float((weights * (1 - best[:, None] * eigenvalues).prod(0) ** 2).sum())
+    alt = (
+        f"Contour lines of the loss J over the two step sizes. Two minima with J = {least:.3g} "
+        f"lie mirrored at the diagonal, at steps {float(best[0]):.3g} and {float(best[1]):.3g}. "
+        f"Between them, on the diagonal, is a saddle at {h:.3g} with J = {tied:.3g}, where "
+        "training from equal steps ends."
+    )
+    with figure(
+        alt=alt,
+        caption=(
+            "The loss of two layers. The dashed diagonal is where equal starts live: along it the "
+            "square is the minimum, across it a maximum. The circles are the Gauss nodes."
+        ),
+        height=4.2,
+    ) as picture:
+        axes = picture.subplots()
+        levels = [least * 10 ** (0.02 + 0.22 * i) for i in range(12)]
+        axes.contour(axis, axis, loss, levels=levels, colors="C0", linewidths=0.8)
+        axes.plot([0.05, 0.85], [0.05, 0.85], "C1", linestyle=(0, (5, 2)), linewidth=1)
+        axes.plot(best, best.flip(0), "C2", linestyle="none", marker="o", label="best steps")
+        axes.plot(
+            [h], [h], "C1", linestyle="none", marker="s", label="best constant step, a saddle"
+        )
+        axes.set(xlabel="step of layer 1", ylabel="step of layer 2", aspect="equal")
+        axes.legend(loc="upper right")
+    return picture
+
+
+def finite_matrices(*, generator: torch.Generator) -> dict[int, float]:
+    """Measured error over the closed form v_6 at c = 1/2, σ² = 0.01, by the number of unknowns."""
+    ratio, variance, depth = 0.5, 0.01, 6
+    limit = evaluate(ex.gaussian_error, {ex.c: ratio, ex.noise: variance, ex.K: depth})
+    result = {}
+    for n in (10, 30, 100, 300, 1000):
+        m = round(n / ratio)
+        A = torch.randn(m, n, generator=generator, dtype=torch.float64) / math.sqrt(m)
+        x = torch.randn(200, n, generator=generator, dtype=torch.float64)
+        w = math.sqrt(variance) * torch.randn(200, m, generator=generator, dtype=torch.float64)
+        output = closed_form_net(A, variance, depth)(x @ A.T + w)
+        result[n] = float((output - x).square().mean()) / limit
+    return result

@@ -1,0 +1,406 @@
+"""An explorable computes in Vega what it computes here, and refuses what cannot work."""
+
+import doctest
+import importlib
+import itertools
+import json
+import re
+
+import numpy as np
+import pytest
+import sympy
+import vl_convert
+
+from unrolled.teaching.explorable import (
+    Bars,
+    Curves,
+    Explorable,
+    Panel,
+    Points,
+    Sequence,
+    Slider,
+    look,
+    vega_bundle,
+)
+from unrolled.teaching.explorable.explorable import STATIC
+
+kappa, K, lam, c, k = sympy.symbols("kappa K lambda c k", positive=True)
+noise = sympy.Symbol("sigma^2")
+eta = sympy.symbols("eta_1:5")
+KAPPAS, DEPTHS = (2, 10, 100, 1000), range(1, 5)
+r = (sympy.sqrt(kappa) - 1) / (sympy.sqrt(kappa) + 1)
+
+
+def table():
+    """Chebyshev steps, padded with 0, one row for each κ and K."""
+    rows = []
+    for condition, depth in itertools.product(KAPPAS, DEPTHS):
+        angles = (2 * np.arange(1, depth + 1) - 1) * np.pi / (2 * depth)
+        steps = 2 / (condition + 1 + (condition - 1) * np.cos(angles))
+        padded = np.concatenate([steps, np.zeros(4 - depth)])
+        rows.append(
+            {"kappa": condition, "K": depth} | {e.name: v for e, v in zip(eta, padded, strict=True)}
+        )
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def dots():
+    rows = itertools.product((0.25, 0.5, 1), (0, 0.01), range(9), ("AMP", "network, trained"))
+    rows = [(*row, row[0] ** row[2] / 3 + row[1] + (row[3] == "AMP") / 100) for row in rows]
+    return dict(zip(("c", "sigma^2", "k", "rule", "nmse"), zip(*rows, strict=True), strict=True))
+
+
+def sliders():
+    return (
+        Slider(symbol=kappa, label="condition number κ", values=KAPPAS, start=10),
+        Slider(symbol=K, label="layers K", values=DEPTHS, start=3),
+    )
+
+
+def polynomials(**changes):
+    tied = sympy.Abs(1 - 2 * lam / (kappa + 1)) ** K
+    wave = sympy.Abs(sympy.cos(K * sympy.acos((kappa + 1 - 2 * lam) / (kappa - 1))))
+    chebyshev = wave * 2 * r**K / (1 + r ** (2 * K))
+    nodes = sympy.Abs(sympy.prod([1 - step * lam for step in eta]))
+    curves = Curves(
+        x=lam,
+        domain=(1, kappa),
+        series={"tied": tied, "Chebyshev": chebyshev, "from rows": nodes},
+    )
+    product = sympy.prod([sympy.Max(sympy.Abs(1 - step * kappa), 1) for step in eta])
+    bars = Bars(
+        series={
+            "product of rates": {"tied": ((kappa - 1) / (kappa + 1)) ** K, "Chebyshev": product},
+            "truth": {"tied": ((kappa - 1) / (kappa + 1)) ** K, "Chebyshev": nodes.subs(lam, 1)},
+        }
+    )
+    i = sympy.Symbol("i")
+    stems = Sequence(
+        index=i,
+        range=(0, 9),
+        x=1 + (kappa - 1) * i / 9,
+        series={"eigenvalues": sympy.exp(-i / K)},
+        mark="stem",
+    )
+    arguments = {
+        "name": "test.polynomials",
+        "title": "What K steps leave",
+        "alt": "Curves of the factor on the error against the eigenvalue.",
+        "caption": "The tied rule is large at $\\lambda = 1$.",
+        "sliders": sliders(),
+        "panels": (
+            Panel(
+                title="Residual polynomial",
+                x_label="eigenvalue λ",
+                y_label="|p(λ)|",
+                y_scale="log",
+                y_domain=(1e-4, 2),
+                layers=(curves,),
+            ),
+            Panel(height=60, layers=(stems,)),
+            Panel(y_scale="log", y_domain=(1e-4, 1e6), layers=(bars,)),
+        ),
+        "rows": table(),
+    }
+    return Explorable(**arguments | changes)
+
+
+def gaussian(**changes):
+    ratio = (noise + c) / (1 + noise + c)
+    arguments = {
+        "name": "test.gaussian",
+        "title": "Network and AMP",
+        "alt": "Error against layers.",
+        "caption": "The dots lie on the curve.",
+        "sliders": (
+            Slider(symbol=c, label="c", values=(0.25, 0.5, 1), start=0.5),
+            Slider(symbol=noise, label="noise variance σ²", values=(0, 0.01)),
+            Slider(symbol=K, label="layers K", values=range(0, 9), start=4, show="{:.0f} layers"),
+        ),
+        "panels": (
+            Panel(
+                y_label="error",
+                layers=(
+                    Sequence(index=k, range=(0, K), series={"theory": ratio**k}),
+                    Points(rows=dots(), x="k", y="nmse", series="rule", where=sympy.Le(k, K)),
+                ),
+            ),
+        ),
+    }
+    return Explorable(**arguments | changes)
+
+
+def computed(explorable, **settings):
+    """Every data set as Vega's runtime computes it: for each panel, label to rows of (x, y)."""
+    spec = explorable.specification()
+    for slider in explorable.sliders:
+        place = slider.values.index(float(settings.get(slider.name, slider.start)))
+        (index,) = (s for s in spec["signals"] if s["name"] == slider.index_signal)
+        index["value"] = place
+    names = [data["name"] for data in spec["data"]]
+    encode = {
+        "x": {"signal": "isString(datum.x) ? 0 : datum.x"},
+        "y": {"signal": "datum.y"},
+        "fill": {"field": "series"},  # strings that the scene graph passes on
+        "stroke": {"signal": "isString(datum.x) ? datum.x : ''"},
+    }
+    spec["marks"] = [
+        {"type": "symbol", "from": {"data": name}, "encode": {"update": encode}} for name in names
+    ]
+    marks = vl_convert.vega_to_scenegraph(spec)["scenegraph"]["items"][0]["items"]
+    panels = [{} for _ in explorable.panels]
+    for name, mark in zip(names, marks, strict=True):
+        panel = panels[int(name.removeprefix("panel").split("_")[0])]
+        for item in mark.get("items", []):
+            row = (item.get("stroke") or item.get("x", 0), item.get("y", 0))
+            panel.setdefault(item["fill"], []).append(row)
+    return panels
+
+
+def agree(here, there):
+    """Raise AssertionError unless both sides have the same series with the same values."""
+    assert len(here) == len(there)
+    for mine, other in zip(here, there, strict=True):
+        assert {label for label, (x, _) in mine.items() if len(x)} == set(other)
+        for label, rows in other.items():
+            x, y = mine[label]
+            if x.dtype.kind == "U":
+                assert [row[0] for row in rows] == list(x)
+            else:
+                np.testing.assert_allclose([row[0] for row in rows], x, rtol=1e-12)
+            np.testing.assert_allclose([row[1] for row in rows], y, rtol=1e-9, atol=1e-15)
+
+
+def settings_of(explorable):
+    grids = [[(s.name, value) for value in s.values] for s in explorable.sliders]
+    return [dict(setting) for setting in itertools.product(*grids)]
+
+
+@pytest.mark.parametrize("make", [polynomials, gaussian])
+def test_vega_computes_what_python_computes_at_every_setting(make):
+    explorable = make()
+    for setting in settings_of(explorable):
+        agree(explorable.evaluate(**setting), computed(explorable, **setting))
+
+
+def test_a_disagreement_is_noticed():
+    explorable = polynomials()
+    with pytest.raises(AssertionError):
+        agree(explorable.evaluate(kappa=100), computed(explorable, kappa=10))
+    rows = table()
+    rows["eta_1"][5] *= 1 + 1e-5
+    with pytest.raises(AssertionError):
+        agree(polynomials(rows=rows).evaluate(kappa=10, K=2), computed(explorable, kappa=10, K=2))
+    spec_changed = gaussian(digits=6)
+    panel = spec_changed.panels[0]
+    first = Sequence(index=k, range=(0, K), series={"theory": (noise + c) ** k})
+    other = gaussian(panels=(Panel(layers=(first, panel.layers[1])),))
+    with pytest.raises(AssertionError):
+        agree(other.evaluate(), computed(spec_changed))
+
+
+def test_the_truth_is_computed_and_not_only_agreed_on():
+    explorable = polynomials()
+    factor = {}
+    for setting in settings_of(explorable):
+        curves, _, bars = explorable.evaluate(**setting)
+        x, chebyshev = curves["Chebyshev"]
+        np.testing.assert_allclose(chebyshev, curves["from rows"][1], atol=1e-3)
+        sigma = (setting["kappa"] + 1) / (setting["kappa"] - 1)
+        bound = 1 / np.polynomial.Chebyshev.basis(int(setting["K"]))(sigma)
+        assert chebyshev.max() == pytest.approx(bound, rel=1e-9)
+        assert (x[0], x[-1]) == (1, setting["kappa"])
+        factor[setting["kappa"], setting["K"]] = bars["truth"][1][1]
+    assert factor[1000, 1] > factor[10, 1] > factor[10, 4]
+
+
+def test_rows_may_come_in_any_order():
+    rows = {name: column[::-1] for name, column in table().items()}
+    agree(polynomials(rows=rows).evaluate(kappa=100), computed(polynomials(), kappa=100))
+
+
+def test_rows_may_be_a_data_frame():
+    pandas = pytest.importorskip("pandas")
+    explorable = polynomials(rows=pandas.DataFrame(table()))
+    agree(explorable.evaluate(kappa=100), computed(polynomials(), kappa=100))
+    points = Points(rows=pandas.DataFrame(dots()), x="k", y="nmse", series="rule")
+    assert points.labels == ("AMP", "network, trained")
+
+
+def test_points_follow_the_sliders():
+    (panel,) = gaussian().evaluate(**{"c": 0.25, "sigma^2": 0.01, "K": 2})
+    x, y = panel["AMP"]
+    assert x.tolist() == [0, 1, 2]
+    np.testing.assert_allclose(y, [1 / 3 + 0.02, 0.25 / 3 + 0.02, 0.0625 / 3 + 0.02], rtol=1e-5)
+
+
+def test_series_differ_in_more_than_colour():
+    for make in (polynomials, gaussian):
+        scales = {s["name"]: s for s in make().specification()["scales"]}
+        looks = zip(scales["dash"]["range"], scales["shape"]["range"], strict=True)
+        labels = [
+            label
+            for label in scales["dash"]["domain"]
+            if label not in ("product of rates", "truth")
+        ]
+        looks = [(tuple(dash), shape) for dash, shape in looks][: len(labels)]
+        assert len(set(looks)) == len(labels)
+
+
+def payload_of(page):
+    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', page, re.S)[1])
+
+
+def test_the_page_is_small_whole_and_asks_nobody():
+    explorable = polynomials(alt='Curves </script> of "p" & more.', title="K < 5")
+    page = explorable.page()
+    assert len(page.encode()) < 100_000
+    assert payload_of(page)["alt"] == explorable.alt
+    assert page.count("<script") == page.count("</script>") == 1
+    assert "K &lt; 5" in page
+    assert 'role="img" aria-label="Curves &lt;/script&gt; of &quot;p&quot; &amp; more."' in page
+    assert "<math" in page
+    hosts = set(re.findall(r"https?://[\w.]+", page))
+    assert hosts <= {"http://www.w3.org"}
+
+
+def test_a_notebook_shows_a_widget_and_the_site_a_page():
+    explorable = gaussian()
+    bundle = explorable._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert bundle["text/html"] == explorable.page() == explorable.widget.page
+    assert explorable.alt in bundle["text/plain"]
+
+
+def test_the_bundle_is_one_module_that_imports_nothing():
+    assert "window.vegaEmbed=" in vega_bundle()
+    assert not re.search(r"\bimport\s*[\"'{]", vega_bundle())
+
+
+def test_the_numbers_of_a_large_table_stay_small():
+    values = {"kappa": range(2, 52), "K": range(1, 21)}
+    settings = list(itertools.product(*values.values()))
+    noise = np.random.default_rng(0).normal(size=(10, len(settings)))
+    rows = {"kappa": [s[0] for s in settings], "K": [s[1] for s in settings]}
+    rows |= {f"a_{j}": column for j, column in enumerate(noise)}
+    moved = tuple(Slider(symbol=sympy.Symbol(n), label=n, values=v) for n, v in values.items())
+    series = {"sum": sum(sympy.Symbol(f"a_{j}") for j in range(10)) * lam}
+    panel = Panel(layers=(Curves(x=lam, domain=(0, 1), series=series),))
+    explorable = polynomials(sliders=moved, panels=(panel,), rows=rows)
+    assert len(explorable.page()) < 120_000
+    agree(explorable.evaluate(kappa=51, K=20), computed(explorable, kappa=51, K=20))
+
+
+def without(rows, place):
+    return {name: [v for i, v in enumerate(column) if i != place] for name, column in rows.items()}
+
+
+def one(**changes):
+    return (
+        Panel(layers=(Curves(**{"x": lam, "domain": (1, kappa), "series": {"a": lam}} | changes),)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: polynomials(alt=" "), "alt"),
+        (lambda: polynomials(title=""), "title"),
+        (lambda: polynomials(caption=""), "caption"),
+        (lambda: polynomials(name="two words"), "name"),
+        (lambda: polynomials(sliders=()), "sliders"),
+        (lambda: polynomials(panels=()), "panels"),
+        (lambda: polynomials(sliders=sliders() + sliders()[:1]), "different symbols"),
+        (lambda: polynomials(panels=one(series={"a": sympy.Symbol("mu")})), "unknown symbol mu"),
+        (lambda: polynomials(panels=one(domain=(1, lam))), "unknown symbol lambda"),
+        (lambda: polynomials(panels=one(series={"a": sympy.gamma(lam)})), "gamma"),
+        (lambda: polynomials(rows=None), "eta_1"),
+        (lambda: polynomials(panels=one(x=kappa)), "kappa is an axis"),
+        (lambda: polynomials(caption="$\\unknowncommand$"), "unknowncommand"),
+        (lambda: polynomials(rows=without(table(), 6)), "lack the setting kappa = 10, K = 3"),
+        (
+            lambda: polynomials(rows={n: [*v, v[0]] for n, v in table().items()}),
+            "repeat the setting",
+        ),
+        (lambda: polynomials(rows=table() | {"K": [9] * 16}), "K = 9"),
+        (lambda: polynomials(rows=table() | {"eta_1": [np.nan] * 16}), "column eta_1"),
+        (lambda: polynomials(panels=one(series={str(j): lam for j in range(7)})), "at most 6"),
+        (lambda: gaussian(sliders=gaussian().sliders[:2]), "unknown symbol K"),
+        (lambda: Points(rows=without(dots(), 0), x="k", y="gain", series="rule"), "column gain"),
+        (lambda: Points(rows={"k": [], "y": [], "s": []}, x="k", y="y", series="s"), "empty"),
+        (lambda: Points(rows={"k": [1], "y": [np.inf], "s": ["a"]}, x="k", y="y", series="s"), "y"),
+        (lambda: one(series={}), "series must not be empty"),
+        (lambda: one(points=1), "points"),
+        (lambda: one(mark="wiggle"), "mark must be one of"),
+        (lambda: Bars(series={}), "series must not be empty"),
+        (lambda: Bars(series={"a": {"g": 1}, "b": {"h": 1}}), "series b must have the groups g"),
+        (lambda: Panel(layers=()), "layers"),
+        (lambda: Panel(layers=one()[0].layers, y_scale="log"), "y_domain"),
+        (lambda: Panel(layers=one()[0].layers, y_scale="cubic"), "y_scale"),
+        (lambda: Panel(layers=one()[0].layers * 2), "label a is used twice"),
+        (lambda: Panel(layers=(*one()[0].layers, Bars(series={"b": {"g": 1}}))), "alone"),
+        (lambda: Slider(symbol=K, label="K", values=(1, 2), start=3), "start"),
+        (lambda: Slider(symbol=K, label="K", values=(2, 1)), "increasing"),
+        (lambda: Slider(symbol=K, label="K", values=(1,)), "at least two"),
+        (lambda: Slider(symbol=K, label=" ", values=(1, 2)), "label"),
+        (lambda: polynomials().evaluate(kappa=3), "kappa must be one of"),
+        (lambda: polynomials().evaluate(mu=3), "mu is no slider"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_words(build, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        build()
+
+
+def test_points_must_cover_every_setting():
+    rows = {"c": [0.25, 0.5], "k": [0, 0], "nmse": [1, 1], "rule": ["AMP", "AMP"]}
+    points = Points(rows=rows, x="k", y="nmse", series="rule")
+    with pytest.raises(ValueError, match="rows lack the setting c = 1"):
+        gaussian(panels=(Panel(layers=(points,)),))
+
+
+def test_a_chart_without_the_style_sheet_has_the_light_colours():
+    sheet = (STATIC / "unrolled.css").read_text().split("}")[0]
+    defined = dict(re.findall(r"--unrolled-([a-z0-9-]+): (#[0-9a-f]{6});", sheet))
+    assert look.INK.items() <= defined.items()
+
+
+def test_a_label_looks_the_same_in_every_panel():
+    curve = one(series={"a": lam})[0]
+    dots = one(series={"a": lam}, mark="dot")[0]
+    with pytest.raises(ValueError, match="a is both line and dot"):
+        polynomials(panels=(curve, dots))
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "text"),
+    [
+        (look.number_label, 0.2641, "0.264"),
+        (look.number_label, 7.1111, "7.11"),
+        (look.number_label, 0, "0"),
+        (look.number_label, 15704.3, "1.57·10⁴"),
+        (look.number_label, 0.000123, "1.23·10⁻⁴"),
+        (look.number_label, -2e-123, "-2.00·10⁻¹²³"),
+        (look.tick_label, 1, "1"),
+        (look.tick_label, 10, "10"),
+        (look.tick_label, 1000, "10³"),
+        (look.tick_label, 1e-12, "10⁻¹²"),
+        (look.tick_label, 0.02, "0.02"),
+    ],
+)
+def test_numbers_are_written_to_be_read(code, value, text):
+    mark = {"type": "text", "encode": {"update": {"text": {"signal": code("value")}}}}
+    spec = {"signals": [{"name": "value", "value": value}], "marks": [mark]}
+    scene = vl_convert.vega_to_scenegraph(spec)["scenegraph"]
+    assert scene["items"][0]["items"][0]["items"][0]["text"].replace("−", "-") == text
+
+
+def test_the_picture_shows_the_numbers_in_full():
+    explorable = polynomials()
+    for label, (_, values) in explorable.evaluate()[2].items():
+        for value in values:
+            assert f">{value:.3g}</text>" in explorable.page(), label
+
+
+def test_the_example_in_the_documentation_runs():
+    assert doctest.testmod(importlib.import_module(Explorable.__module__)).failed == 0
