@@ -3,6 +3,8 @@
 import doctest
 import importlib
 import itertools
+import base64
+import gzip
 import json
 import re
 
@@ -248,7 +250,8 @@ def test_series_differ_in_more_than_colour():
 
 
 def payload_of(page):
-    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', page, re.S)[1])
+    packed = re.search(r'<script type="application/gzip">(.*?)</script>', page, re.S)[1]
+    return json.loads(gzip.decompress(base64.b64decode(packed)))
 
 
 def test_the_page_is_small_whole_and_asks_nobody():

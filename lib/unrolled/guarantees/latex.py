@@ -1,11 +1,11 @@
-"""Formulas as the book prints them."""
+"""Formulas and numbers as the book prints them."""
 
 from __future__ import annotations
 
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
 
-__all__ = ["latex"]
+__all__ = ["latex", "scientific"]
 
 
 class _Printer(LatexPrinter):
@@ -22,3 +22,12 @@ class _Printer(LatexPrinter):
 def latex(expression: sp.Basic) -> str:
     """The expression as LaTeX."""
     return _Printer().doprint(expression)
+
+
+def scientific(number: float, digits: int = 4) -> str:
+    """A number as LaTeX, with that many significant digits: 0.64, or 7.33 \\cdot 10^{-16}."""
+    text = f"{number:.{digits}g}"
+    if "e" not in text:
+        return text
+    mantissa, exponent = text.split("e")
+    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"

@@ -19,7 +19,7 @@ import sympy as sp
 import torch
 
 from unrolled.guarantees.derivation import Derivation, Verdict
-from unrolled.guarantees.latex import latex
+from unrolled.guarantees.latex import latex, scientific
 
 __all__ = [
     "Assumption",
@@ -256,19 +256,10 @@ class Refutation:
         return (
             f"**Claim.** {self.claim}\n\n"
             f"It would mean ${self.quantity} {relation} {latex(self.bound)}$, here "
-            f"${relation} {_scientific(claimed)}$. "
-            f"Measured on the counterexample: ${_scientific(measured)}$. {outcome}.\n\n"
+            f"${relation} {scientific(claimed)}$. "
+            f"Measured on the counterexample: ${scientific(measured)}$. {outcome}.\n\n"
             f"**Instead.** {self.truth}\n"
         )
-
-
-def _scientific(number: float) -> str:
-    # Four significant digits as LaTeX, since Markdown would show 1e-16 as it stands.
-    text = f"{number:.4g}"
-    if "e" not in text:
-        return text
-    mantissa, exponent = text.split("e")
-    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
 
 
 def evaluate(expression: sp.Expr, values: Mapping[sp.Symbol, float]) -> float:
@@ -323,10 +314,10 @@ class Dropped:
         lines = ["| theorem | dropped | measured | needed | holds? |", "|:--|:--|--:|--:|:--|"]
         for theorem, statement, sweep in self.rows:
             measured, bound = float(sweep.measured[0]), float(sweep.bound[0])
-            needed = f"${RELATIONS[sweep.relation]} {_scientific(bound)}$"
+            needed = f"${RELATIONS[sweep.relation]} {scientific(bound)}$"
             outcome = "✓ holds" if sweep.passed else "✗ fails"
             lines.append(
-                f"| {theorem.title} | {statement} | ${_scientific(measured)}$ | {needed} | "
+                f"| {theorem.title} | {statement} | ${scientific(measured)}$ | {needed} | "
                 f"{outcome} |"
             )
         return "\n".join(lines) + "\n"

@@ -16,10 +16,10 @@ from unrolled.sensing import gaussian
 from unrolled.teaching import Bars, Curves, Explorable, Panel, Points, Sequence, Slider
 
 DEEPEST = 8
-KAPPAS = (2, 5, 10, 20, 50, 100, 200)
+KAPPAS = (2, 5, 10, 20, 50, 100)
 DEPTHS = tuple(range(1, DEEPEST + 1))
 TILTS = (-6, -3, 0, 3, 6)
-EIGENVALUES = 40
+EIGENVALUES = 30
 SIGNALS = 20  # in the training set of the trained steps
 
 tilt = sp.Symbol("tilt", real=True)
@@ -118,14 +118,14 @@ def polynomials() -> Explorable:
             ),
         ),
         rows=_polynomial_rows(),
-        digits=5,
+        digits=4,
         panels=(
             Panel(
                 layers=(
                     Curves(
                         x=ex.lam,
                         domain=(1, ex.kappa),
-                        points=161,
+                        points=121,
                         series={
                             TIED: sp.Abs(ex.tied_polynomial),
                             CHEBYSHEV: sp.Abs(ex.chebyshev_polynomial),
@@ -186,7 +186,7 @@ def polynomials() -> Explorable:
     )
 
 
-RATIOS = (0.25, 0.5, 0.75, 0.9, 1.5)
+RATIOS = (0.25, 0.5, 0.9, 1.5)
 NOISES = (0, 0.01, 0.1, 1)
 UNKNOWNS = 500
 RECORDED = 40  # signals over which the measured errors are averaged

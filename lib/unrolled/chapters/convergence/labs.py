@@ -16,7 +16,7 @@ from unrolled.teaching import Choice, Lab, Number, Progress
 from unrolled.training import fit
 
 PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
-RECORDED = 300  # points of each curve
+RECORDED = 100  # points of each curve
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,8 @@ def draw(picture, trap: Trap) -> None:
         above.annotate(label, (last, value), ha="right", va=side)
     above.set(ylabel="loss J")
     above.legend(loc="upper right")
+    for axes in (above, below):
+        axes.minorticks_off()
     below.set(xlabel="training iteration", ylabel="spread of the steps")
 
 

@@ -244,19 +244,25 @@ class Points:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         fields = [f"index{j}" for j in range(len(choosing))]
-        writer.writerow(["x", "y", "series", *fields])
+        writer.writerow(["x", "y", "label", *fields])
         columns = (self.rows[column].tolist() for column in (self.x, self.y, self.series))
         for x, y, label, place in zip(*columns, index, strict=True):
-            writer.writerow([x, y, label, *place])
+            writer.writerow([x, y, self.labels.index(label), *place])
         names = {**scope.names, self.x: "datum.x", self.y: "datum.y"}
         conditions = [f"datum.index{j} === {s.index_signal}" for j, s in enumerate(choosing)]
         conditions.append(printed(self.where, names))
-        parse = {"x": "number", "y": "number", **dict.fromkeys(fields, "number")}
+        parse = dict.fromkeys(["x", "y", "label", *fields], "number")
+        # A row names its series by number, since the labels are most of the table otherwise.
+        series = {
+            "type": "formula",
+            "as": "series",
+            "expr": f"{json.dumps(self.labels)}[datum.label]",
+        }
         return {
             "name": name,
             "values": text.getvalue().rstrip("\n"),
             "format": {"type": "csv", "parse": parse},
-            "transform": [{"type": "filter", "expr": " && ".join(conditions)}],
+            "transform": [series, {"type": "filter", "expr": " && ".join(conditions)}],
         }
 
     def drawn(self, data: str, x: str, y: str, *, log: bool) -> Vega:

@@ -2,11 +2,17 @@
 // a page of the site as a script. Own sliders set the signals of one Vega view; its colours are CSS
 // custom properties, so a change of theme needs no code here.
 
-// Brings a root element with its JSON payload to life; gives the function that ends it.
+// The payload of a root element: JSON, compressed and in base64.
+function unpack(root) {
+  const packed = root.querySelector(":scope > script[type='application/gzip']").textContent;
+  const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).json();
+}
+
+// Brings a root element to life; gives the function that ends it.
 async function start(root, loadVega) {
-  const { alt, sliders, bars, spec } = JSON.parse(
-    root.querySelector(":scope > script[type='application/json']").textContent,
-  );
+  const { alt, sliders, bars, spec } = await unpack(root);
   await loadVega();
   const box = root.querySelector(".unrolled-explorable-chart");
   const chart = document.createElement("div");

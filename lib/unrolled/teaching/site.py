@@ -1,0 +1,169 @@
+"""The book's Sphinx extension: style sheets, loaders, the Vega bundle and the table of runs.
+
+Everything that an interactive object needs on a page comes from `static/` beside this file, so that
+no page asks another host for anything.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from docutils import nodes
+from myst_nb.sphinx_ import NbMetadataCollector
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.docutils import SphinxDirective
+from sphinx.writers.html5 import HTML5Translator
+
+from unrolled.teaching.colophon import KEY, Colophon
+from unrolled.teaching.docstrings import to_rst
+from unrolled.teaching.explorable import vega_bundle
+
+STATIC = Path(__file__).parent / "static"
+# Figures and labs carry their own style: they must look the same where no page loads it.
+STYLES = ("unrolled.css", "explorable.css", "quickcheck.css")
+LOADERS = ("explorable.js", "quickcheck.js")
+
+
+def setup(app: Sphinx) -> dict[str, object]:
+    """Register the extension with Sphinx."""
+    app.connect("config-inited", lambda app, config: config.html_static_path.append(str(STATIC)))
+    app.connect("env-updated", drop_widget_states)
+    app.connect("doctree-read", drop_widget_state)
+    app.connect("build-finished", write_vega)
+    app.connect("autodoc-process-docstring", write_rst)
+    app.add_directive("chapter-runs", ChapterRuns)
+    app.add_node(RunsPlaceholder)
+    app.add_post_transform(FillRuns)
+    app.add_node(nodes.citation, override=True, html=(open_citation, close_citation))
+    for name in STYLES:
+        app.add_css_file(name)
+    for name in LOADERS:
+        app.add_js_file(name, type="module")
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def drop_widget_states(app: Sphinx, env: BuildEnvironment) -> None:
+    """Keep what execution left of its widgets off the pages, which show HTML in their place.
+
+    myst-nb would write every widget's state into its page, scripts and all.
+    """
+    for docname in env.all_docs:
+        NbMetadataCollector.get_js_files(env, docname).pop("ipywidgets_state", None)
+
+
+def write_vega(app: Sphinx, failure: Exception | None) -> None:
+    """Write Vega, Vega-Lite and vega-embed as one ES module, which a page with a chart imports."""
+    bundle = Path(app.outdir) / "_static" / "vendor" / "vega.js"
+    if failure is None and app.builder.format == "html" and not bundle.exists():
+        bundle.parent.mkdir(parents=True, exist_ok=True)
+        bundle.write_text(vega_bundle(), encoding="utf-8")
+
+
+def drop_widget_state(app: Sphinx, doctree: nodes.document) -> None:
+    """Keep the state of widgets, which only a kernel brings to life, out of the page."""
+    NbMetadataCollector.get_doc_data(app.env)[app.env.docname].pop("js_files", None)
+
+
+def write_rst(
+    app: Sphinx, what: str, name: str, value: object, options: object, lines: list
+) -> None:
+    """Give autodoc a docstring in its own markup."""
+    lines[:] = to_rst(lines)
+
+
+class RunsPlaceholder(nodes.General, nodes.Element):
+    """Stands in a page for the table of runs until every chapter has been executed."""
+
+
+class ChapterRuns(SphinxDirective):
+    """`{chapter-runs}`: time and peak memory of each chapter, versions, hardware and device."""
+
+    def run(self) -> list[nodes.Node]:
+        """Leave a placeholder, and have the page read again whenever the site is built."""
+        self.env.note_reread()
+        return [RunsPlaceholder()]
+
+
+class FillRuns(SphinxPostTransform):
+    """Replaces the placeholder, once every chapter has been executed."""
+
+    default_priority = 8  # before links are resolved
+
+    def run(self, **kwargs: object) -> None:
+        """Fill each placeholder of the page from the executed notebooks."""
+        for placeholder in list(self.document.findall(RunsPlaceholder)):
+            data = NbMetadataCollector.get_doc_data(self.env)
+            made = Path(self.app.outdir).parent
+            runs = {
+                docname: (data[docname]["exec_data"]["runtime"], execution(made, docname))
+                for docname in self.env.collect_relations()  # the order of the book
+                if data[docname].get("exec_data")
+            }
+            placeholder.replace_self(self.tables(runs))
+
+    def tables(self, runs: dict[str, tuple[float, Colophon]]) -> list[nodes.Node]:
+        """What each chapter took, then what they all ran on."""
+        took = [
+            [self.link(docname), f"{seconds:.1f}", f"{colophon.peak_memory:.0f}"]
+            for docname, (seconds, colophon) in runs.items()
+        ]
+        shared = {
+            name: dict.fromkeys(dict(colophon.rows())[name] for _, colophon in runs.values())
+            for name in ("Hardware", "Device", "Versions")
+        }
+        on = [[name, "; ".join(values)] for name, values in shared.items()]
+        return [
+            table(["Chapter", "Time (s)", "Peak memory (MB)"], took),
+            table(["Environment", "All chapters"], on),
+        ]
+
+    def link(self, docname: str) -> nodes.Node:
+        """A link to a chapter, which takes the chapter's title as its text."""
+        return pending_xref(
+            "", nodes.inline(), refdoc=self.env.docname, reftarget=f"/{docname}", reftype="doc",
+            refdomain="std", refexplicit=False, refwarn=True,
+        )  # fmt: skip
+
+
+def open_citation(writer: HTML5Translator, node: nodes.citation) -> None:
+    """Begin an entry of the bibliography, without the deprecated role that docutils gives it."""
+    writer.body.append(writer.starttag(node, "div", classes=["citation"]))
+
+
+def close_citation(writer: HTML5Translator, node: nodes.citation) -> None:
+    """End an entry of the bibliography."""
+    writer.body.append("</div>\n")
+
+
+def execution(made: Path, docname: str) -> Colophon:
+    """The colophon that a chapter showed when the site in the folder `made` was built.
+
+    Raises ValueError for a chapter without one.
+    """
+    executed = made / "jupyter_execute" / f"{docname}.ipynb"
+    for cell in reversed(json.loads(executed.read_text(encoding="utf-8"))["cells"]):
+        for output in cell.get("outputs", []):
+            if KEY in output.get("metadata", {}):
+                return Colophon(**output["metadata"][KEY])
+    raise ValueError(f"{docname}: a chapter ends with a cell that calls colophon()")
+
+
+def table(head: list[str], rows: list[list[str | nodes.Node]]) -> nodes.table:
+    """A docutils table; a cell is a text or a node."""
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in head), cols=len(head))
+    group += nodes.thead("", row(head))
+    group += nodes.tbody("", *(row(cells) for cells in rows))
+    return nodes.table("", group, classes=["colwidths-auto"])
+
+
+def row(cells: list[str | nodes.Node]) -> nodes.row:
+    """A row of a docutils table."""
+    paragraphs = [
+        nodes.paragraph("", cell) if isinstance(cell, str) else nodes.paragraph("", "", cell)
+        for cell in cells
+    ]
+    return nodes.row("", *(nodes.entry("", paragraph) for paragraph in paragraphs))

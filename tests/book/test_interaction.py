@@ -1,0 +1,151 @@
+"""What moves on the pages: every slider changes its chart, every quiz can be answered."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from pages import notebooks, visit
+from playwright.sync_api import Locator, Page, expect
+
+CHAPTERS = [f"book/{path.stem}" for path in notebooks()]
+
+
+def payloads(html: str, kind: str) -> list[dict]:
+    """The JSON payloads of the objects of one kind in the source of a page."""
+    pattern = rf'class="unrolled-{kind}".*?<script type="application/json">(.*?)</script>'
+    return [json.loads(found) for found in re.findall(pattern, html, flags=re.DOTALL)]
+
+
+def answer_of(payload: dict) -> dict:
+    """The key of a question, which its payload holds out of plain sight."""
+    return json.loads(base64.b64decode(payload["answer"]))
+
+
+@pytest.mark.parametrize("kind", ["explorable", "quickcheck"])
+def test_the_book_holds_what_these_tests_are_about(built, kind):
+    assert any(payloads((built / f"{name}.html").read_text(), kind) for name in CHAPTERS)
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
+def test_every_slider_changes_its_chart(browser, address, built, name, width, theme):
+    expected = len(payloads((built / f"{name}.html").read_text(), "explorable"))
+    with visit(browser, address, name, width, theme) as visited:
+        roots = visited.page.locator(".unrolled-explorable")
+        assert roots.count() == expected
+        for root in roots.all():
+            root.scroll_into_view_if_needed()
+            sliders = root.locator("input[type=range]")
+            sliders.first.wait_for()
+            for slider in sliders.all():
+                moved_by_keyboard(root, slider) if width == 1280 else moved_by_mouse(root, slider)
+        assert visited.trouble == []
+
+
+def moved_by_keyboard(root: Locator, slider: Locator) -> None:
+    """Press an arrow key on the slider and wait until the chart has changed."""
+    before = drawn(root)
+    slider.focus()
+    at_end = slider.evaluate("slider => slider.value === slider.max")
+    slider.press("ArrowLeft" if at_end else "ArrowRight")
+    changed(root, before)
+
+
+def moved_by_mouse(root: Locator, slider: Locator) -> None:
+    """Click on the far half of the slider and wait until the chart has changed."""
+    before = drawn(root)
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    low = slider.evaluate("slider => slider.value - slider.min < (slider.max - slider.min) / 2")
+    slider.click(position={"x": box["width"] * (0.8 if low else 0.2), "y": box["height"] / 2})
+    changed(root, before)
+
+
+def drawn(root: Locator) -> str:
+    """The chart as it is drawn now."""
+    return root.locator("svg").first.inner_html()
+
+
+def changed(root: Locator, before: str) -> None:
+    """Wait until the chart is another than before."""
+    root.page.wait_for_function(
+        "([root, before]) => root.querySelector('svg').innerHTML !== before",
+        arg=[root.element_handle(), before],
+        timeout=5000,
+    )
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("by", ["mouse", "keyboard"])
+def test_every_quick_check_can_be_answered_and_is_remembered(browser, address, built, name, by):
+    questions = payloads((built / f"{name}.html").read_text(), "quickcheck")
+    with visit(browser, address, name) as visited:
+        cards = visited.page.locator(".unrolled-quickcheck form")
+        assert cards.count() == len(questions)
+        graded = [question for question in questions if question["kind"] != "code"]
+        for card, question in zip(cards.all(), questions, strict=True):
+            card.scroll_into_view_if_needed()
+            if question["kind"] == "code":
+                card.locator("summary").click()
+                expect(card.locator("details pre")).to_contain_text("def ")
+            else:
+                give(card, question, right=False, by=by)
+                expect(feedback(card)).to_have_attribute("data-grade", "wrong")
+                expect(feedback(card)).not_to_be_empty()
+                give(card, question, right=True, by=by)
+                expect(feedback(card)).to_have_attribute("data-grade", "right")
+        visited.page.reload(wait_until="networkidle")
+        assert remembered(visited.page) == len(graded)
+        assert visited.trouble == []
+        if by == "mouse":
+            accessible(visited.page)
+
+
+def feedback(card: Locator) -> Locator:
+    """Where a question says whether the answer was right."""
+    return card.locator(".unrolled-quickcheck-feedback")
+
+
+def remembered(page: Page) -> int:
+    """How many questions say that they have been answered."""
+    return page.locator(".unrolled-quickcheck-progress:visible").count()
+
+
+def accessible(page: Page) -> None:
+    """Require that axe finds nothing amiss with the answered questions."""
+    violations = Axe().run(page).response["violations"]
+    assert [(rule["id"], node["html"]) for rule in violations for node in rule["nodes"]] == []
+
+
+def give(card: Locator, question: dict, right: bool, by: str) -> None:
+    """Give a right or a wrong answer and have it graded."""
+    key = answer_of(question)
+    if question["kind"] == "numeric":
+        value = key["value"] if right else key["value"] + 1000 * (1 + key["margin"])
+        entry = card.locator("input[type=text]")
+        entry.fill("")
+        entry.press_sequentially(repr(value))
+        entry.press("Enter") if by == "keyboard" else card.locator("[type=submit]").click()
+        return
+    wanted = key["right"] if right else [not each for each in key["right"]]
+    if not question["several"] and not right:  # one wrong option, the first
+        wanted = [i == key["right"].index(False) for i in range(len(wanted))]
+    boxes = card.locator("input").all()
+    for box, want in zip(boxes, wanted, strict=True):
+        if by == "mouse" and box.is_checked() != want and (want or question["several"]):
+            box.locator("xpath=ancestor::label").click()
+        elif by == "keyboard" and question["several"] and box.is_checked() != want:
+            box.press("Space")
+    if by == "keyboard" and not question["several"]:
+        boxes[0].focus()
+        boxes[0].press("Space")
+        for box in boxes[: wanted.index(True)]:
+            box.press("ArrowDown")
+    if by == "mouse":
+        card.locator("[type=submit]").click()
+    else:
+        boxes[wanted.index(True)].press("Enter")
