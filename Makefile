@@ -15,7 +15,7 @@ RUN := .venv/bin/python
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help book site test verify lab pins clean lint chromium
+.PHONY: help book site test verify lab pins picture clean lint chromium
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ verify: $(READY) ## check every derivation, theorem, refutation and answer key
 
 pins: $(READY) ## resolve constraints.txt anew
 	@$(RUN) tools/pins.py
+
+picture: $(READY) ## draw the README's picture anew
+	@PYTHONPATH=. $(RUN) tools/picture.py
 
 clean: ## remove everything that was made, the environment too
 	rm -rf .venv _build .pytest_cache .ruff_cache .hypothesis lib/*.egg-info

@@ -105,7 +105,7 @@ def chapter(browser: Browser, jupyterlab: str) -> Iterator[Page]:
     idle.wait_for(timeout=60_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    page.wait_for_function(FINISHED, timeout=180_000)
+    page.wait_for_function(FINISHED, timeout=300_000)
     idle.wait_for(timeout=60_000)
     yield page
     page.close()

@@ -1,10 +1,10 @@
 """An explorable computes in Vega what it computes here, and refuses what cannot work."""
 
+import base64
 import doctest
+import gzip
 import importlib
 import itertools
-import base64
-import gzip
 import json
 import re
 

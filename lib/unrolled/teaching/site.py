@@ -7,6 +7,7 @@ no page asks another host for anything.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -32,7 +33,7 @@ def setup(app: Sphinx) -> dict[str, object]:
     """Register the extension with Sphinx."""
     app.connect("config-inited", lambda app, config: config.html_static_path.append(str(STATIC)))
     app.connect("env-updated", drop_widget_states)
-    app.connect("doctree-read", drop_widget_state)
+    app.connect("html-page-context", lighten)
     app.connect("build-finished", write_vega)
     app.connect("autodoc-process-docstring", write_rst)
     app.add_directive("chapter-runs", ChapterRuns)
@@ -55,17 +56,32 @@ def drop_widget_states(app: Sphinx, env: BuildEnvironment) -> None:
         NbMetadataCollector.get_js_files(env, docname).pop("ipywidgets_state", None)
 
 
+def lighten(
+    app: Sphinx, page: str, template: str, context: dict[str, object], doctree: nodes.document
+) -> None:
+    """Take out of a page's HTML what it says twice: every picture brings the same style sheet."""
+    seen: set[str] = set()
+
+    def once(style: re.Match[str]) -> str:
+        if style[0] in seen:
+            return ""
+        seen.add(style[0])
+        return style[0]
+
+    if "body" in context:
+        body = re.sub(r"<style>.*?</style>", once, context["body"], flags=re.DOTALL)
+        # Of the classes of a formula, this one speaks to a highlighter that no page loads.
+        context["body"] = body.replace(
+            'class="math notranslate nohighlight"', 'class="math notranslate"'
+        )
+
+
 def write_vega(app: Sphinx, failure: Exception | None) -> None:
     """Write Vega, Vega-Lite and vega-embed as one ES module, which a page with a chart imports."""
     bundle = Path(app.outdir) / "_static" / "vendor" / "vega.js"
     if failure is None and app.builder.format == "html" and not bundle.exists():
         bundle.parent.mkdir(parents=True, exist_ok=True)
         bundle.write_text(vega_bundle(), encoding="utf-8")
-
-
-def drop_widget_state(app: Sphinx, doctree: nodes.document) -> None:
-    """Keep the state of widgets, which only a kernel brings to life, out of the page."""
-    NbMetadataCollector.get_doc_data(app.env)[app.env.docname].pop("js_files", None)
 
 
 def write_rst(

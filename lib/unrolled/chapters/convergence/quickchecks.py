@@ -268,7 +268,10 @@ OPTIMAL_STEPS = QuickCheck.code(
         r"$J(\eta)=\sum_iw_i\,p(\lambda_i)^2$, for float64 tensors `lam` and `w` of shape `(n,)` "
         r"with $n>K$. It passes when $J$ comes within $10^{-10}$ of the least-squares optimum."
     ),
-    stub="def optimal_steps(lam, w, K):\n    ...",
+    stub=(
+        "def optimal_steps(lam, w, K):\n"
+        '    """Return the K steps as a float64 tensor of shape (K,)."""'
+    ),
     check=_check_steps,
     solution=optimal_steps,
     wrong=(

@@ -1,0 +1,110 @@
+"""What the introduction shows: one theorem beside a measurement, and the map of all theorems."""
+
+from __future__ import annotations
+
+import importlib
+import re
+
+import torch
+from IPython.display import Markdown
+
+from unrolled.guarantees import Assumption, Refutation, Theorem, registered
+from unrolled.guarantees.convergence import GAUSSIAN, closed_form_net
+from unrolled.guarantees.convergence.expressions import K, c, noise
+from unrolled.guarantees.theorem import evaluate
+from unrolled.sensing import gaussian
+from unrolled.teaching.figures import MARKERS, Figure, figure
+
+DEEPEST = 10
+NOISES = (0.0, 0.01)
+RATIO = 0.5
+
+
+def curve_and_dots() -> Figure:
+    """Draw a proved formula as curves, and the errors of real networks as dots."""
+    generator = torch.Generator().manual_seed(0)
+    n, signals = 500, 40
+    m = round(n / RATIO)
+    operator = gaussian(m, n, generator=generator, dtype=torch.float64)
+    x = torch.randn(signals, n, generator=generator, dtype=torch.float64)
+    w = torch.randn(signals, m, generator=generator, dtype=torch.float64)
+    depths = range(1, DEEPEST + 1)
+    with figure(
+        alt=(
+            "Mean squared error against the number of layers on a logarithmic scale, without and "
+            "with noise. The dots of the measured networks lie on the curves of the theorem, which "
+            "fall along a straight line without noise and level off with it."
+        ),
+        caption=(
+            "The curves are a theorem about unrolled gradient descent. The dots are networks, run "
+            f"on a random matrix with {m} measurements of {n} unknowns."
+        ),
+    ) as picture:
+        axes = picture.subplots()
+        for i, variance in enumerate(NOISES):
+            proved = [
+                evaluate(GAUSSIAN.expression, {c: RATIO, noise: variance, K: k}) for k in depths
+            ]
+            y = operator.forward(x) + variance**0.5 * w
+            measured = []
+            for k in depths:
+                with torch.no_grad():
+                    estimate = closed_form_net(operator.dense(), variance, k)(y)
+                measured.append(float((estimate - x).square().mean()))
+            name = f"σ² = {variance:g}"
+            axes.semilogy(depths, proved, color=f"C{i}", label=f"theorem, {name}")
+            axes.plot(
+                depths, measured, MARKERS[i], color=f"C{i}", linestyle="", label=f"network, {name}"
+            )
+        axes.set(xlabel="layers K", ylabel="mean squared error")
+        axes.legend()
+    return picture
+
+
+def theorem_map(chapter: str) -> Markdown:
+    """A table of the theorems of one chapter and what each assumes, from the registry.
+
+    Bold are the assumptions for which the library holds an instance that breaks without them.
+    """
+    rows = [
+        (_link(guarantee), "; ".join(map(_assumption, guarantee.assumptions)))
+        for guarantee in _guarantees(chapter)
+        if isinstance(guarantee, Theorem)
+    ]
+    return _table(("theorem", "it assumes"), rows)
+
+
+def refuted_claims(*chapters: str) -> Markdown:
+    """A table of the claims that these chapters refute, with the numbers of the counterexamples."""
+    rows = []
+    for guarantee in (guarantee for chapter in chapters for guarantee in _guarantees(chapter)):
+        if isinstance(guarantee, Refutation):
+            measured, claimed = guarantee.measured_and_claimed()
+            relation = {"<=": "at most", ">=": "at least", "=": "exactly"}[guarantee.relation]
+            rows.append((guarantee.title, f"{relation} {claimed:.3g}", f"{measured:.3g}"))
+    return _table(("claim", "it would mean", "measured"), rows)
+
+
+def _guarantees(chapter: str) -> list[Theorem | Refutation]:
+    importlib.import_module(f"unrolled.guarantees.{chapter}")
+    return [g for name, g in registered().items() if name.split(".")[0] == chapter]
+
+
+def _link(theorem: Theorem) -> str:
+    # To the theorem's box on its page. A theorem NAME-optimal completes NAME and shares its box.
+    name = theorem.name.removesuffix("-optimal").replace(".", "-")
+    return f"{{prf:ref}}`{theorem.title} <thm-{name}>`"
+
+
+def _assumption(assumption: Assumption) -> str:
+    return f"**{assumption.statement}**" if assumption.violate else assumption.statement
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Markdown:
+    lines = [head, ("---",) * len(head), *rows]
+    return Markdown("\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines))
+
+
+def _cell(text: str) -> str:
+    # A bar would end the cell, and a line break the table.
+    return re.sub(r"\s+", " ", text).replace("|", r"\vert ")

@@ -1,0 +1,258 @@
+"""The questions of the unrolling chapter; every key is computed here, by the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+
+from unrolled.chapters.unrolling.networks import UnrolledISTA, soft_threshold
+from unrolled.guarantees.unrolling import (
+    TwoEigenvalues,
+    divergence_free_step,
+    row_orthogonal,
+)
+from unrolled.networks import GradientNet
+from unrolled.sensing import DenseOperator, gaussian
+from unrolled.teaching import Misconception, Option, QuickCheck
+
+Layer = Callable[[Tensor, Tensor, Tensor, float, float], Tensor]
+
+
+def _generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+@cache
+def _problem() -> tuple[DenseOperator, Tensor, Tensor]:
+    """A matrix (4, 6), measurements (3, 4) and what five tied layers make of them, float64."""
+    generator = _generator()
+    operator = gaussian(4, 6, generator=generator, dtype=torch.float64)
+    y = torch.randn(3, 4, generator=generator, dtype=torch.float64)
+    with torch.no_grad():
+        return operator, y, GradientNet(operator, 5, steps=0.2, tied=True)(y)
+
+
+def _descend(operator: DenseOperator, y: Tensor, step: float, count: int) -> Tensor:
+    x = y.new_zeros(len(y), operator.shape[1])
+    for _ in range(count):
+        x = x + step * operator.adjoint(y - operator.forward(x))
+    return x
+
+
+def _equals_descent(step: float, count: int) -> bool:
+    operator, y, output = _problem()
+    return torch.allclose(output, _descend(operator, y, step, count), rtol=1e-10)
+
+
+def _equals_least_squares() -> bool:
+    operator, y, output = _problem()
+    return torch.allclose(output, y @ torch.linalg.pinv(operator.dense()).T, rtol=1e-10)
+
+
+SAME_MAP = QuickCheck.choice(
+    name="unrolling.same-map",
+    prompt=(
+        r"A `GradientNet` with five tied layers and step $\eta$ has not been trained yet. For "
+        r"every $y$ its output is"
+    ),
+    options=(
+        Option(
+            r"the minimiser of $\tfrac12\|y-Ax\|^2$",
+            _equals_least_squares,
+            "Gradient descent only tends to it. Five layers stop on the way.",
+        ),
+        Option(
+            r"the fifth iterate of gradient descent with step $\eta$",
+            lambda: _equals_descent(0.2, 5),
+            "Yes, the same vector: unrolling changes nothing until something is learned.",
+        ),
+        Option(
+            r"the first iterate of gradient descent with step $5\eta$",
+            lambda: _equals_descent(1.0, 1),
+            "One long step is not five short ones: each layer looks at a new residual.",
+        ),
+    ),
+)
+
+
+@cache
+def _biased_limit() -> Fraction:
+    """Run ISTA with A = 1, η = 1 and θ = 1/10 on y = 1 until it stands still."""
+    x = torch.zeros((), dtype=torch.float64)
+    for _ in range(100):
+        x = soft_threshold(x + (1 - x), 0.1)
+    return Fraction(float(x)).limit_denominator(1000)
+
+
+BIAS = QuickCheck.numeric(
+    name="unrolling.bias",
+    prompt=(
+        r"One unknown, $A=1$, no noise, $x^\star=1$. Every layer is $x\leftarrow S_\theta(x+y-Ax)$ "
+        r"with the same $\theta=1/10$. What does $x_k$ tend to as $k\to\infty$?"
+    ),
+    answer=_biased_limit,
+    misconceptions=(
+        Misconception(1, "The threshold cuts $1/10$ off in every layer, the last one included."),
+        Misconception(0, "It cuts only once per layer, and the residual brings the rest back."),
+    ),
+    explanation=(
+        r"A fixed threshold leaves a bias of $\theta$. Thresholds that fall from layer to layer do "
+        "not: a reason to learn one for each."
+    ),
+)
+
+
+def _count(net: nn.Module) -> int:
+    return sum(p.numel() for p in net.parameters() if p.requires_grad)
+
+
+@cache
+def _ista(tied: bool) -> int:
+    return _count(UnrolledISTA(_sized(), 10, penalty=0.1, matrix=True, tied=tied))
+
+
+def _sized() -> DenseOperator:
+    return gaussian(25, 50, generator=_generator())
+
+
+PARAMETERS = QuickCheck.numeric(
+    name="unrolling.parameters",
+    prompt=(
+        r"Ten layers $x\leftarrow S_{\theta_k}\bigl(x+W(y-Ax)\bigr)$ with $m=25$, $n=50$ share one "
+        r"learned matrix $W$; each has its own learned threshold. How many numbers are learned?"
+    ),
+    answer=lambda: _ista(tied=False),
+    misconceptions=(
+        Misconception(lambda: _ista(tied=True), "That shares the threshold too."),
+        Misconception(
+            lambda: 10 * (_ista(tied=True) - 1) + 10, "That counts the shared matrix ten times."
+        ),
+        Misconception(
+            lambda: _ista(tied=False) + 25 * 50,
+            "That counts $A$ as well, which is given and stays.",
+        ),
+    ),
+)
+
+
+@cache
+def _growth() -> Fraction:
+    """The factor by which one layer multiplies an error in the row space, m/n = 1/5."""
+    operator = row_orthogonal(4, 20, generator=_generator())
+    error = operator.adjoint(torch.ones(1, 4, dtype=torch.float64))
+    after = divergence_free_step(operator, error, torch.zeros(1, 4, dtype=torch.float64), 0.5)
+    return Fraction(float(after.norm() / error.norm())).limit_denominator(1000)
+
+
+GROWTH = QuickCheck.numeric(
+    name="unrolling.growth",
+    prompt=(
+        r"A divergence-free layer with orthonormal rows, $m/n=1/5$, and the identity for a "
+        "denoiser. By which factor does an error in the row space grow in each layer?"
+    ),
+    answer=_growth,
+    misconceptions=(
+        Misconception(5, r"That is the gain $n/m$ of the step; the error keeps a share of itself."),
+        Misconception(0.8, r"That is $1-m/n$; the gain of the step is $n/m$."),
+        Misconception(1, "Only the part of the error that $A$ cannot see stays as it is."),
+    ),
+    explanation=r"The layer maps such an error $e$ to $(1-n/m)e$.",
+)
+
+
+def _survives(depth: int) -> bool:
+    """Whether the network that was trained for `depth` layers ends near 0 after 600."""
+    return float(TwoEigenvalues(high=4, share=0.01, depth=depth, layers=600).errors()[-1]) < 1e-6
+
+
+RUN_FOR_EVER = QuickCheck.choice(
+    name="unrolling.run-for-ever",
+    prompt=(
+        r"Eigenvalues $1$ and $M=4$, a share $w=1/100$ of the error at $M$, one step for all "
+        r"layers. Which of these trained networks may be run for ever?"
+    ),
+    options=tuple(
+        Option(
+            f"trained for {depth} {'layer' if depth == 1 else 'layers'}",
+            lambda depth=depth: _survives(depth),
+            feedback,
+        )
+        for depth, feedback in (
+            (1, r"Here $t=wM/(1-w)$ is far below $1-2/M$: the error at $M$ grows in each layer."),
+            (2, r"Still $t<1-2/M$: the training loss hardly sees the error at $M$."),
+            (3, r"Yes: the deeper the training, the more an error that grows would cost."),
+            (4, r"Yes: $t$ tends to $1$ with the depth, and $1-2/M$ stays."),
+        )
+    ),
+    several=True,
+    explanation=(
+        r"Compare $t=(wM/(1-w))^{1/(2K-1)}$ with $1-2/M$. Depth in training helps, but for every "
+        r"depth there is a $w$ that is too small."
+    ),
+)
+
+
+def ista_layer(x: Tensor, y: Tensor, A: Tensor, step: float, penalty: float) -> Tensor:
+    """A gradient step, then a soft threshold that belongs to the step."""
+    u = x + step * (y - x @ A.T) @ A
+    return torch.sign(u) * torch.relu(u.abs() - step * penalty)
+
+
+def _unscaled(x: Tensor, y: Tensor, A: Tensor, step: float, penalty: float) -> Tensor:
+    return soft_threshold(x + step * (y - x @ A.T) @ A, penalty)
+
+
+def _hard(x: Tensor, y: Tensor, A: Tensor, step: float, penalty: float) -> Tensor:
+    u = x + step * (y - x @ A.T) @ A
+    return u * (u.abs() > step * penalty)
+
+
+def _uphill(x: Tensor, y: Tensor, A: Tensor, step: float, penalty: float) -> Tensor:
+    return soft_threshold(x - step * (y - x @ A.T) @ A, step * penalty)
+
+
+def _check_layer(layer: Layer) -> None:
+    """Repeat the layer; where it stands still, the optimality conditions of the lasso must hold."""
+    generator = _generator()
+    operator = gaussian(12, 8, generator=generator, dtype=torch.float64)
+    A, penalty = operator.dense(), 0.3
+    y = torch.randn(5, 12, generator=generator, dtype=torch.float64)
+    step = 1 / float(operator.eigenvalues[-1])
+    x = torch.zeros(5, 8, dtype=torch.float64)
+    for _ in range(3000):
+        x = layer(x, y, A, step, penalty)
+        assert torch.is_tensor(x), "Return the next iterate, a tensor."
+        assert x.shape == (5, 8), f"The next iterate has the shape (B, n), not {tuple(x.shape)}."
+        assert x.isfinite().all(), "Repeated, your layer runs off to infinity. Check a sign."
+    correlation = (y - x @ A.T) @ A
+    active = x != 0
+    assert (correlation.abs() <= penalty + 1e-9).all(), (
+        "Repeated, your layer stops where some |aᵢᵀ(y − Ax)| exceeds the penalty."
+    )
+    assert torch.allclose(correlation[active], penalty * torch.sign(x[active]), atol=1e-9), (
+        "Repeated, your layer stops where an active entry does not meet aᵢᵀ(y − Ax) = ±penalty. "
+        "Which threshold belongs to the step?"
+    )
+
+
+WRITE_LAYER = QuickCheck.code(
+    name="unrolling.write-a-layer",
+    prompt=(
+        r"Write one layer of ISTA for $\tfrac12\|y-Ax\|^2+\beta\,\|x\|_1$: `x` is $(B,n)$, `y` is "
+        r"$(B,m)$, `A` is $(m,n)$; `step` is $\eta$ and `penalty` is $\beta$."
+    ),
+    stub="def ista_layer(x, y, A, step, penalty):\n    return ...  # the next iterate",
+    check=_check_layer,
+    solution=ista_layer,
+    wrong=(_unscaled, _hard, _uphill),
+    explanation=(
+        "The check repeats your layer until it stands still and tests the optimality conditions "
+        "there, so any correct way to write it passes."
+    ),
+)
+
+QUICK_CHECKS = (SAME_MAP, BIAS, PARAMETERS, GROWTH, RUN_FOR_EVER, WRITE_LAYER)

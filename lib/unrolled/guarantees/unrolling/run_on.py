@@ -1,0 +1,199 @@
+"""A network trained for K layers and run for more: two eigenvalues, one step, closed form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+import torch
+from torch import Tensor
+
+from unrolled.guarantees.convergence import instances as draw
+from unrolled.guarantees.derivation import Derivation, Step
+from unrolled.guarantees.theorem import Assumption, Refutation, Theorem, evaluate
+from unrolled.networks import GradientNet
+from unrolled.sensing import DenseOperator
+
+# Two eigenvalues, 1 and M, and a network of K layers that is run for k.
+M = sp.Symbol("M", positive=True)
+share = sp.Symbol("w", positive=True)  # of the squared error, at the eigenvalue M; below 1
+K = sp.Symbol("K", integer=True, positive=True)
+k = sp.Symbol("k", integer=True, nonnegative=True)
+t = sp.Symbol("t", positive=True)
+
+_ratio = (share * M / (1 - share)) ** (1 / (2 * K - 1))
+_step_in_t = (1 + t) / (1 + t * M)
+_small_in_t = t * (M - 1) / (1 + t * M)  # what a layer multiplies the error at 1 by
+growth_in_t = (M - 1) / (1 + t * M)  # and, up to its sign, the error at M
+_error_in_t = (1 - share) * _small_in_t ** (2 * k) + share * growth_in_t ** (2 * k)
+
+trained_step = _step_in_t.subs(t, _ratio)
+growth = growth_in_t.subs(t, _ratio)
+run_on_error = _error_in_t.subs(t, _ratio)
+
+
+@dataclass(frozen=True)
+class TwoEigenvalues:
+    """H = diag(1, high); `share` of the squared error at `high`; trained for `depth`, run for more.
+
+    steps: (depth,), one a layer; trained with one step for all layers when None. test_share: the
+    share in the signals that the network is then run on.
+    """
+
+    high: float
+    share: float
+    depth: int
+    layers: int
+    steps: Tensor | None = None
+    test_share: float | None = None
+
+    def train(self) -> float:
+        """The one step size that minimises the squared error after `depth` layers, by bisection."""
+        below, above = 1 / self.high, 1.0  # the derivative of the loss changes its sign between
+        for _ in range(200):
+            middle = (below + above) / 2
+            odd = 2 * self.depth - 1
+            slope = -(1 - self.share) * (1 - middle) ** odd
+            slope -= self.share * self.high * (1 - self.high * middle) ** odd
+            below, above = (middle, above) if slope < 0 else (below, middle)
+        return middle
+
+    def errors(self) -> Tensor:
+        """Run the network: the squared error after 0, …, `layers` layers, float64.
+
+        Layers beyond `depth` repeat the trained ones in their order.
+        """
+        steps = self.steps
+        if steps is None:
+            steps = torch.tensor([self.train()], dtype=torch.float64)
+        repeated = steps.repeat(self.layers // len(steps) + 1)[: max(self.layers, 1)]
+        operator = DenseOperator(
+            torch.diag(torch.tensor([1.0, self.high**0.5], dtype=torch.float64))
+        )
+        share = self.share if self.test_share is None else self.test_share
+        signal = torch.tensor([[(1 - share) ** 0.5, share**0.5]], dtype=torch.float64)
+        net = GradientNet(operator, steps=repeated, learned=False)
+        iterates = net.trajectory(operator.forward(signal))[: self.layers + 1]
+        return (iterates - signal).square().sum((1, 2))
+
+
+def _draw_two(generator: torch.Generator) -> TwoEigenvalues:
+    return TwoEigenvalues(
+        high=1 + 10 ** draw.uniform(generator, -0.2, 0.6),
+        share=10 ** draw.uniform(generator, -4, -0.05),
+        depth=draw.integer(generator, 1, 6),
+        layers=draw.integer(generator, 0, 10),
+    )
+
+
+def _untied(generator: torch.Generator) -> TwoEigenvalues:
+    # One layer for each eigenvalue: two different steps leave no error at all.
+    steps = torch.tensor([1.0, 0.25], dtype=torch.float64)
+    return TwoEigenvalues(high=4, share=0.1, depth=2, layers=2, steps=steps)
+
+
+def _other_signals(generator: torch.Generator) -> TwoEigenvalues:
+    return TwoEigenvalues(high=4, share=0.1, depth=2, layers=2, test_share=0.9)
+
+
+def _values(instance: TwoEigenvalues) -> dict[sp.Symbol, float]:
+    return {M: instance.high, share: instance.share, K: instance.depth, k: instance.layers}
+
+
+_eta = sp.Symbol("eta", real=True)
+_q, _v = sp.symbols("q v", positive=True)
+_share_in_q = 1 / (1 + _q)  # q = (1 − w)/w > 0 says that 0 < w < 1
+_ratio_in_q = (M / _q) ** (1 / (2 * K - 1))
+_loss = (1 - share) * (1 - _eta) ** (2 * K) + share * (1 - M * _eta) ** (2 * K)
+_slope = (1 - share) * (1 - _eta) ** (2 * K - 1) + share * M * (1 - M * _eta) ** (2 * K - 1)
+
+RUN_ON = Theorem(
+    name="unrolling.run-on",
+    title="Trained for K layers, run for k",
+    statement=r"""
+        Let $H=A^\top A$ have the eigenvalues $1$ and $M>1$, and let the share $w\in(0,1)$ of the
+        squared error $\mathbb E\|e_0\|^2=1$ lie at $M$. Train gradient descent with one step for
+        all of its $K$ layers. The error after $K$ layers has exactly one minimiser,
+
+        $$
+        \eta={step},\qquad t={t},
+        $$
+
+        and the network that uses it has, after any number $k$ of layers, the error
+
+        $$
+        {quantity} {relation} {bound}.
+        $$
+
+        Hence it converges as $k\to\infty$ if $t>1-2/M$, and diverges if $t<1-2/M$.
+        """,
+    assumptions=(
+        Assumption("all layers share one step", _untied),
+        Assumption("the network is run on signals like those it was trained on", _other_signals),
+        Assumption("there is no noise"),
+    ),
+    quantity=r"\mathbb E\|e_k\|^2",
+    relation="=",
+    bound=_error_in_t,
+    where={t: _ratio},
+    formulas={"step": _step_in_t},
+    draw=_draw_two,
+    measure=lambda instance: float(instance.errors()[-1]),
+    values=_values,
+    slack=1e-6,
+    source="Proved in the chapter.",
+    derivation=Derivation(
+        (
+            Step.equal(
+                r"The training error is strictly convex in $\eta$, and its derivative is",
+                sp.diff(_loss, _eta),
+                -2 * K * _slope,
+            ),
+            Step.equal(
+                r"At $\eta=(1+t)/(1+tM)$ a layer multiplies the error at eigenvalue $1$ by",
+                1 - _step_in_t,
+                _small_in_t,
+            ),
+            Step.equal("and the one at $M$ by", 1 - M * _step_in_t, -growth_in_t),
+            Step.equal(
+                r"so that the derivative vanishes there, with $q=(1-w)/w$ and $v$ for the second "
+                "factor:",
+                (1 - _share_in_q) * (_ratio_in_q * _v) ** (2 * K - 1),
+                _share_in_q * M * _v ** (2 * K - 1),
+            ),
+            Step.less(
+                "The error at $1$ always falls,",
+                _small_in_t,
+                1,
+                gap=(1 + t) / (1 + t * M),
+            ),
+            Step.equal(
+                "and the one at $M$ falls or grows as $M-2$ is smaller or larger than $tM$.",
+                growth_in_t - 1,
+                (M - 2 - t * M) / (1 + t * M),
+            ),
+        )
+    ),
+)
+
+INHERITS = Refutation(
+    name="unrolling.inherits",
+    title="the network inherits the convergence of its algorithm",
+    claim=(
+        "Gradient descent converges, and a network of gradient layers is gradient descent. So a "
+        "network that does well after $K$ layers does no worse after more of them."
+    ),
+    quantity=r"\mathbb E\|e_{k}\|^2",
+    relation="<=",
+    bound=_error_in_t.subs(k, K),
+    instance=lambda _: TwoEigenvalues(high=4, share=1e-4, depth=4, layers=40),
+    measure=lambda instance: float(instance.errors()[-1]),
+    values=lambda i: {**_values(i), t: evaluate(_ratio, _values(i))},
+    truth=(
+        "Training for $K$ layers chooses the step that is best on average at the exit. A "
+        "direction that carries little of the error may grow in each layer and still not show "
+        r"there. Gradient descent converges for $\eta<2/M$; nothing in the training loss asks for "
+        "that."
+    ),
+    source="Common in introductions to unrolled networks.",
+)
