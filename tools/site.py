@@ -158,15 +158,22 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         super().end_headers()
 
 
-def listen(folder: Path, port: int) -> http.server.ThreadingHTTPServer:
+class Server(http.server.ThreadingHTTPServer):
+    """A server that does not speak of browsers which stop listening."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Report what went wrong, unless it is that the reader has turned the page."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+def listen(folder: Path, port: int) -> Server:
     """A server of the folder on 127.0.0.1, listening but not yet serving; port 0 takes a free one.
 
     Raises BuildError when the port is taken.
     """
     try:
-        return http.server.ThreadingHTTPServer(
-            ("127.0.0.1", port), functools.partial(Handler, directory=folder)
-        )
+        return Server(("127.0.0.1", port), functools.partial(Handler, directory=folder))
     except OSError as error:
         raise BuildError(
             f"Port {port} is in use by another program. Choose another: make book PORT={port + 1}"

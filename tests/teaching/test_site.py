@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
+from docutils import nodes
+from docutils.utils import new_document
 
 from unrolled.teaching import site
-from unrolled.teaching.colophon import KEY
+from unrolled.teaching.colophon import Colophon
 from unrolled.teaching.figures import SERIES
 
 
@@ -57,13 +58,11 @@ def test_every_file_that_pages_load_exists():
         assert (site.STATIC / name).is_file()
 
 
-def test_a_chapter_without_a_colophon_is_told(tmp_path):
-    run = {"versions": {}, "hardware": "", "device": "cpu", "seconds": 1, "peak_memory": 2}
-    output = {"data": {}, "metadata": {KEY: run}}
-    for name, outputs in {"with": [output], "without": []}.items():
-        path = tmp_path / "jupyter_execute" / "book" / f"{name}.ipynb"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"cells": [{"outputs": outputs}, {}]}))
-    assert site.execution(tmp_path, "book/with").peak_memory == 2
-    with pytest.raises(ValueError, match="book/without: a chapter ends with a cell"):
-        site.execution(tmp_path, "book/without")
+def test_a_chapter_without_a_colophon_is_told():
+    shown = Colophon({"Python": "3"}, "a <fast> chip", "cpu", 1.5, 2)
+    document = new_document("chapter")
+    document += nodes.raw("", "<table></table>", format="html")
+    with pytest.raises(ValueError, match="book/chapter: a chapter ends with a cell"):
+        site.execution(document, "book/chapter")
+    document += nodes.raw("", shown._repr_mimebundle_()["text/html"], format="html")
+    assert site.execution(document, "book/chapter") == shown

@@ -11,6 +11,7 @@ from IPython.display import Markdown
 from unrolled.guarantees import Assumption, Refutation, Theorem, registered
 from unrolled.guarantees.convergence import GAUSSIAN, closed_form_net
 from unrolled.guarantees.convergence.expressions import K, c, noise
+from unrolled.guarantees.latex import scientific
 from unrolled.guarantees.theorem import evaluate
 from unrolled.sensing import gaussian
 from unrolled.teaching.figures import MARKERS, Figure, figure
@@ -81,7 +82,8 @@ def refuted_claims(*chapters: str) -> Markdown:
         if isinstance(guarantee, Refutation):
             measured, claimed = guarantee.measured_and_claimed()
             relation = {"<=": "at most", ">=": "at least", "=": "exactly"}[guarantee.relation]
-            rows.append((guarantee.title, f"{relation} {claimed:.3g}", f"{measured:.3g}"))
+            meant = f"{relation} ${scientific(claimed, 3)}$"
+            rows.append((guarantee.title, meant, f"${scientific(measured, 3)}$"))
     return _table(("claim", "it would mean", "measured"), rows)
 
 

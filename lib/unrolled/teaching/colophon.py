@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import os
 import platform
 import re
@@ -16,7 +17,6 @@ import psutil
 import torch
 
 PACKAGES = ("torch", "numpy", "sympy", "altair", "matplotlib")
-KEY = "unrolled.colophon"  # under which the numbers stand in the metadata of the cell's output
 
 
 @dataclass(frozen=True)
@@ -47,19 +47,23 @@ class Colophon:
             ("Peak memory", f"{self.peak_memory:.0f} MB"),
         ]
 
-    def _repr_mimebundle_(
-        self, include: object = None, exclude: object = None
-    ) -> tuple[dict[str, str], dict[str, object]]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         rows = self.rows()
         cells = "".join(
             f'<tr><th scope="row">{html.escape(name)}</th><td>{html.escape(value)}</td></tr>'
             for name, value in rows
         )
-        data = {
-            "text/html": f'<table class="unrolled-colophon">{cells}</table>',
+        run = html.escape(json.dumps(asdict(self)))
+        return {
+            "text/html": f'<table class="unrolled-colophon" data-run="{run}">{cells}</table>',
             "text/plain": "\n".join(f"{name}: {value}" for name, value in rows),
         }
-        return data, {KEY: asdict(self)}
+
+    @classmethod
+    def from_html(cls, page: str) -> Colophon | None:
+        """The colophon in a piece of a page, or None where there is none."""
+        found = re.search(r'<table class="unrolled-colophon" data-run="([^"]*)"', page)
+        return cls(**json.loads(html.unescape(found[1]))) if found else None
 
 
 def colophon() -> Colophon:

@@ -6,7 +6,6 @@ no page asks another host for anything.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 
-from unrolled.teaching.colophon import KEY, Colophon
+from unrolled.teaching.colophon import Colophon
 from unrolled.teaching.docstrings import to_rst
 from unrolled.teaching.explorable import vega_bundle
 
@@ -113,9 +112,11 @@ class FillRuns(SphinxPostTransform):
         """Fill each placeholder of the page from the executed notebooks."""
         for placeholder in list(self.document.findall(RunsPlaceholder)):
             data = NbMetadataCollector.get_doc_data(self.env)
-            made = Path(self.app.outdir).parent
             runs = {
-                docname: (data[docname]["exec_data"]["runtime"], execution(made, docname))
+                docname: (
+                    data[docname]["exec_data"]["runtime"],
+                    execution(self.env.get_doctree(docname), docname),
+                )
                 for docname in self.env.collect_relations()  # the order of the book
                 if data[docname].get("exec_data")
             }
@@ -155,16 +156,11 @@ def close_citation(writer: HTML5Translator, node: nodes.citation) -> None:
     writer.body.append("</div>\n")
 
 
-def execution(made: Path, docname: str) -> Colophon:
-    """The colophon that a chapter showed when the site in the folder `made` was built.
-
-    Raises ValueError for a chapter without one.
-    """
-    executed = made / "jupyter_execute" / f"{docname}.ipynb"
-    for cell in reversed(json.loads(executed.read_text(encoding="utf-8"))["cells"]):
-        for output in cell.get("outputs", []):
-            if KEY in output.get("metadata", {}):
-                return Colophon(**output["metadata"][KEY])
+def execution(doctree: nodes.document, docname: str) -> Colophon:
+    """The colophon that a chapter shows. Raises ValueError for a chapter without one."""
+    for output in doctree.findall(nodes.raw):
+        if colophon := Colophon.from_html(output.astext()):
+            return colophon
     raise ValueError(f"{docname}: a chapter ends with a cell that calls colophon()")
 
 

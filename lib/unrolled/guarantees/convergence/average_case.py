@@ -9,9 +9,10 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from unrolled.guarantees.convergence import instances as draw
+from unrolled.guarantees.convergence import instances
 from unrolled.guarantees.convergence.worst_case import conjugate_gradient_error
 from unrolled.guarantees.derivation import Derivation, Step
+from unrolled.guarantees.draw import integer, uniform
 from unrolled.guarantees.theorem import Assumption, Refutation, Theorem
 from unrolled.iterations import gauss_steps, lanczos_steps
 from unrolled.networks import GradientNet
@@ -32,7 +33,7 @@ _PAIR = (1 - _eta1 * _lam) * (1 - _eta2 * _lam)
 _SPLIT = (1 - (_h + _s) * _lam) * (1 - (_h - _s) * _lam)
 
 
-def average_error(instance: draw.Unrolled) -> float:
+def average_error(instance: instances.Unrolled) -> float:
     """J(η) = ∫p² dν, measured by running the network."""
     return instance.squared_error()
 
@@ -57,25 +58,25 @@ def christoffel_sum(eigenvalues: Tensor, weights: Tensor, depth: int) -> float:
     return total
 
 
-def _christoffel(instance: draw.Unrolled) -> dict[sp.Symbol, float]:
+def _christoffel(instance: instances.Unrolled) -> dict[sp.Symbol, float]:
     return {S: christoffel_sum(instance.eigenvalues, instance.weights, instance.depth)}
 
 
-def _perturbed(generator: torch.Generator) -> draw.Unrolled:
-    instance = draw.best_average(generator)
-    return instance.with_steps(draw.random_steps(generator, instance))
+def _perturbed(generator: torch.Generator) -> instances.Unrolled:
+    instance = instances.best_average(generator)
+    return instance.with_steps(instances.random_steps(generator, instance))
 
 
-def _wrong_weights(generator: torch.Generator) -> draw.Unrolled:
-    instance = draw.best_average(generator)
+def _wrong_weights(generator: torch.Generator) -> instances.Unrolled:
+    instance = instances.best_average(generator)
     while instance.depth < 2:
-        instance = draw.best_average(generator)
+        instance = instances.best_average(generator)
     return replace(instance, weights=instance.weights.flip(0))
 
 
-def _too_deep(generator: torch.Generator) -> draw.Unrolled:
+def _too_deep(generator: torch.Generator) -> instances.Unrolled:
     # One root for each eigenvalue and one more layer: p vanishes on the support, J = 0 < 1/S.
-    instance = draw.best_average(generator)
+    instance = instances.best_average(generator)
     return instance.with_steps(1 / instance.eigenvalues)
 
 
@@ -105,7 +106,7 @@ GAUSS = Theorem(
     quantity=r"\mathbb{E}\|x_K-x^\star\|^2=\int p^2\,d\nu",
     relation="=",
     bound=1 / S,
-    draw=draw.best_average,
+    draw=instances.best_average,
     measure=average_error,
     values=_christoffel,
     slack=1e-6,
@@ -193,11 +194,11 @@ class Pair:
 
 
 def _draw_pair(generator: torch.Generator) -> Pair:
-    instance = draw.best_average(generator)
+    instance = instances.best_average(generator)
     while instance.depth < 2:
-        instance = draw.best_average(generator)
-    h = float(instance.steps.mean()) * draw.uniform(generator, 0.2, 1.5)
-    steps = draw.random_steps(generator, instance)
+        instance = instances.best_average(generator)
+    h = float(instance.steps.mean()) * uniform(generator, 0.2, 1.5)
+    steps = instances.random_steps(generator, instance)
     return Pair(instance.eigenvalues, instance.weights, h, steps[2:])
 
 
@@ -380,26 +381,26 @@ def _leave_one_out(factors: Tensor, k: int) -> Tensor:
     return torch.cat((factors[:k], factors[k + 1 :])).prod(0)
 
 
-def _descent(instance: draw.Unrolled) -> float:
+def _descent(instance: instances.Unrolled) -> float:
     """Loss after descending from the instance's steps."""
     end = descend(instance.eigenvalues, instance.weights, instance.steps)
     return instance.with_steps(end).squared_error()
 
 
-def _best_values(instance: draw.Unrolled) -> dict[sp.Symbol, float]:
+def _best_values(instance: instances.Unrolled) -> dict[sp.Symbol, float]:
     best = gauss_steps(instance.eigenvalues, instance.weights, instance.depth)
     return {J_best: instance.with_steps(best).squared_error()}
 
 
-def _random_start(generator: torch.Generator) -> draw.Unrolled:
-    low, high = draw.interval(generator, 20.0)
-    depth = draw.integer(generator, 1, 4)
-    eigenvalues, weights = draw.measure(generator, depth + draw.integer(generator, 1, 6), low, high)
+def _random_start(generator: torch.Generator) -> instances.Unrolled:
+    low, high = instances.interval(generator, 20.0)
+    depth = integer(generator, 1, 4)
+    eigenvalues, weights = instances.measure(generator, depth + integer(generator, 1, 6), low, high)
     start = 2 * torch.rand(depth, generator=generator, dtype=torch.float64) / low
-    return draw.Unrolled(eigenvalues, weights, start, low, high)
+    return instances.Unrolled(eigenvalues, weights, start, low, high)
 
 
-def _equal_start(generator: torch.Generator) -> draw.Unrolled:
+def _equal_start(generator: torch.Generator) -> instances.Unrolled:
     instance = _random_start(generator)
     while instance.depth < 2:
         instance = _random_start(generator)
@@ -457,7 +458,7 @@ BENIGN = Theorem(
 
 
 def train(
-    instance: draw.Unrolled,
+    instance: instances.Unrolled,
     *,
     steps: int,
     lr: float,
@@ -472,7 +473,7 @@ def train(
     return net
 
 
-def _trained_error(instance: draw.Unrolled, *, steps: int = 15) -> float:
+def _trained_error(instance: instances.Unrolled, *, steps: int = 15) -> float:
     lr = 0.05 * float(instance.steps.mean())
     net = train(instance, steps=steps, lr=lr)
     A, signal = net.A, instance.weights.sqrt()[None, :]
@@ -480,11 +481,11 @@ def _trained_error(instance: draw.Unrolled, *, steps: int = 15) -> float:
         return float(mean_squared_error(net, signal @ A, signal))
 
 
-def _tied_values(instance: draw.Unrolled) -> dict[sp.Symbol, float]:
+def _tied_values(instance: instances.Unrolled) -> dict[sp.Symbol, float]:
     return {J_tied: best_tied(instance.eigenvalues, instance.weights, instance.depth)[1]}
 
 
-def _near_tied(generator: torch.Generator) -> draw.Unrolled:
+def _near_tied(generator: torch.Generator) -> instances.Unrolled:
     # Close to the best tied point, but not on the diagonal: splitting lowers the loss at once.
     instance = _equal_start(generator)
     h, _ = best_tied(instance.eigenvalues, instance.weights, instance.depth)
@@ -536,13 +537,13 @@ TRAP = Theorem(
 
 
 def _draw_training_set(generator: torch.Generator) -> tuple[Tensor, Tensor, int]:
-    n, signals = draw.integer(generator, 4, 20), draw.integer(generator, 1, 30)
-    low, high = draw.interval(generator, 100.0)
-    eigenvalues, _ = draw.measure(generator, n, low, high)
+    n, signals = integer(generator, 4, 20), integer(generator, 1, 30)
+    low, high = instances.interval(generator, 100.0)
+    eigenvalues, _ = instances.measure(generator, n, low, high)
     basis, _ = torch.linalg.qr(torch.randn(n, n, generator=generator, dtype=torch.float64))
     H = (basis * eigenvalues) @ basis.T
     X = torch.randn(n, signals, generator=generator, dtype=torch.float64)
-    return H, X, draw.integer(generator, 1, min(n - 1, 6))
+    return H, X, integer(generator, 1, min(n - 1, 6))
 
 
 def _training_loss(training_set: tuple[Tensor, Tensor, int]) -> float:
@@ -587,12 +588,12 @@ LANCZOS = Theorem(
 )
 
 
-def eight_atoms(depth: int = 6) -> draw.Unrolled:
+def eight_atoms(depth: int = 6) -> instances.Unrolled:
     """A fixed measure with eight eigenvalues, and equal steps that start at 0.3."""
     eigenvalues = torch.linspace(0.3, 3.0, 8, dtype=torch.float64)
     weights = torch.full((8,), 1 / 8, dtype=torch.float64)
     start = torch.full((depth,), 0.3, dtype=torch.float64)
-    return draw.Unrolled(eigenvalues, weights, start, 0.3, 3.0)
+    return instances.Unrolled(eigenvalues, weights, start, 0.3, 3.0)
 
 
 TRAINING_FINDS_THEM = Refutation(

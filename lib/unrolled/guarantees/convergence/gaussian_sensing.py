@@ -9,7 +9,6 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from unrolled.guarantees.convergence import instances as draw
 from unrolled.guarantees.convergence.expressions import (
     K,
     c,
@@ -24,6 +23,7 @@ from unrolled.guarantees.convergence.expressions import (
     v,
 )
 from unrolled.guarantees.derivation import Derivation, Step
+from unrolled.guarantees.draw import integer, uniform
 from unrolled.guarantees.theorem import Assumption, Theorem
 from unrolled.iterations import amp, semicircle_steps
 from unrolled.networks import GradientNet
@@ -78,17 +78,17 @@ def limiting_error(instance: Sensing) -> float:
 
 def _draw_sensing(generator: torch.Generator) -> Sensing:
     # c near 1 puts the spectrum's edge at 0, where quadrature, not the theorem, loses digits.
-    ratio = 10 ** draw.uniform(generator, -1, -0.1)
-    if draw.integer(generator, 0, 1):
+    ratio = 10 ** uniform(generator, -1, -0.1)
+    if integer(generator, 0, 1):
         ratio = 1 / ratio
-    variance = 0.0 if draw.integer(generator, 0, 2) == 0 else 10 ** draw.uniform(generator, -3, 1)
-    depth = draw.integer(generator, 1, 8)
+    variance = 0.0 if integer(generator, 0, 2) == 0 else 10 ** uniform(generator, -3, 1)
+    depth = integer(generator, 1, 8)
     return Sensing(ratio, variance, semicircle_steps(ratio, variance, depth), variance)
 
 
 def _any_steps(generator: torch.Generator) -> Sensing:
     instance = _draw_sensing(generator)
-    size = 10 ** draw.uniform(generator, -3, 0.5)
+    size = 10 ** uniform(generator, -3, 0.5)
     factor = torch.randn(instance.depth, generator=generator, dtype=torch.float64)
     return replace(instance, steps=instance.steps * (1 + size * factor))
 
@@ -235,13 +235,13 @@ class Measurements:
 
 
 def _draw_measurements(generator: torch.Generator) -> Measurements:
-    m, n = draw.integer(generator, 1, 12), draw.integer(generator, 1, 12)
+    m, n = integer(generator, 1, 12), integer(generator, 1, 12)
     # Not Gaussian on purpose: the identity is algebraic.
     A = torch.rand(m, n, generator=generator, dtype=torch.float64) - 0.3
     y = torch.randn(1, m, generator=generator, dtype=torch.float64)
-    variance = draw.uniform(generator, 0, 2)
+    variance = uniform(generator, 0, 2)
     A = A / torch.linalg.matrix_norm(A, 2)
-    return Measurements(A, y, variance, draw.integer(generator, 1, 8), variance)
+    return Measurements(A, y, variance, integer(generator, 1, 8), variance)
 
 
 def _mismatched(generator: torch.Generator) -> Measurements:

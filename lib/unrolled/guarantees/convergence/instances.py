@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from unrolled.guarantees.draw import integer, uniform
 from unrolled.iterations import gauss_steps
 from unrolled.networks import GradientNet
 from unrolled.sensing import DenseOperator
@@ -48,16 +49,6 @@ class Unrolled:
         y = signal @ A.T + self.noise
         net = GradientNet(DenseOperator(A), steps=self.steps, learned=False)
         return float((net(y) - signal).square().sum())
-
-
-def uniform(generator: torch.Generator, low: float, high: float) -> float:
-    """A number between low and high."""
-    return low + (high - low) * float(torch.rand((), generator=generator, dtype=torch.float64))
-
-
-def integer(generator: torch.Generator, low: int, high: int) -> int:
-    """An integer from low, …, high."""
-    return int(torch.randint(low, high + 1, (), generator=generator))
 
 
 def interval(generator: torch.Generator, largest_kappa: float = 1000.0) -> tuple[float, float]:

@@ -7,9 +7,10 @@ from dataclasses import replace
 import sympy as sp
 import torch
 
-from unrolled.guarantees.convergence import instances as draw
+from unrolled.guarantees.convergence import instances
 from unrolled.guarantees.convergence.expressions import K, kappa, tied_factor, tied_rate
 from unrolled.guarantees.derivation import Derivation, Step
+from unrolled.guarantees.draw import integer
 from unrolled.guarantees.theorem import Assumption, Refutation, Theorem
 from unrolled.iterations import chebyshev_steps, leja_order, tied_step
 from unrolled.networks import GradientNet
@@ -23,26 +24,26 @@ def rate(step: torch.Tensor, low: float, high: float) -> torch.Tensor:
     return torch.maximum((1 - step * low).abs(), (1 - step * high).abs())
 
 
-def product_of_rates(instance: draw.Unrolled) -> float:
+def product_of_rates(instance: instances.Unrolled) -> float:
     """∏ρ(η_k) over the interval that the eigenvalues span: the layers' worst cases multiplied."""
     low, high = float(instance.eigenvalues.min()), float(instance.eigenvalues.max())
     return float(rate(instance.steps, low, high).prod())
 
 
-def _draw_steps(generator: torch.Generator) -> draw.Unrolled:
-    low, high = draw.interval(generator)
-    depth = draw.integer(generator, 1, 12)
-    instance = draw.Unrolled(
+def _draw_steps(generator: torch.Generator) -> instances.Unrolled:
+    low, high = instances.interval(generator)
+    depth = integer(generator, 1, 12)
+    instance = instances.Unrolled(
         torch.tensor([low, high], dtype=torch.float64),
         torch.full((2,), 0.5, dtype=torch.float64),
         torch.full((depth,), tied_step(low, high), dtype=torch.float64),
         low,
         high,
     )
-    return instance.with_steps(draw.random_steps(generator, instance))
+    return instance.with_steps(instances.random_steps(generator, instance))
 
 
-def _narrower(generator: torch.Generator) -> draw.Unrolled:
+def _narrower(generator: torch.Generator) -> instances.Unrolled:
     instance = _draw_steps(generator)
     middle = (instance.low + instance.high) / 2
     return replace(
@@ -110,9 +111,9 @@ PRODUCT = Theorem(
 )
 
 
-def two_layers() -> draw.Unrolled:
+def two_layers() -> instances.Unrolled:
     """H = diag(1, 9) and the steps 1, 1/9: each factor is bad, and the map is zero."""
-    return draw.Unrolled(
+    return instances.Unrolled(
         torch.tensor([1.0, 9.0], dtype=torch.float64),
         torch.tensor([0.5, 0.5], dtype=torch.float64),
         torch.tensor([1.0, 1 / 9], dtype=torch.float64),
@@ -144,7 +145,7 @@ PRODUCT_IS_TRUTH = Refutation(
 )
 
 
-def early_late_gap(instance: draw.Unrolled) -> float:
+def early_late_gap(instance: instances.Unrolled) -> float:
     """Difference between the outputs with steps in decreasing and increasing order, over ‖e_K‖."""
     decreasing = torch.sort(instance.steps, descending=True).values
     A = torch.diag(instance.eigenvalues.sqrt())
@@ -166,7 +167,7 @@ EARLY_LATE = Refutation(
     quantity=r"\|x_K^{\text{large first}}-x_K^{\text{small first}}\|/\|e_K\|",
     relation=">=",
     bound=sp.Rational(1, 100),
-    instance=draw.best_average,
+    instance=instances.best_average,
     measure=early_late_gap,
     values=lambda _: {},
     truth=(

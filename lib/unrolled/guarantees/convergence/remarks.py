@@ -6,9 +6,9 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from unrolled.guarantees.convergence import instances as draw
 from unrolled.guarantees.convergence.expressions import accelerated_rate, kappa, r
 from unrolled.guarantees.derivation import Derivation, Step
+from unrolled.guarantees.draw import uniform
 from unrolled.guarantees.theorem import Assumption, Theorem
 from unrolled.iterations import check_depth, heavy_ball_parameters
 
@@ -18,8 +18,8 @@ _trace = 1 + accelerated_rate**2 - _eta * _lam
 
 
 def _draw_eigenvalue(generator: torch.Generator) -> tuple[float, float]:
-    condition = 1000 ** draw.uniform(generator, 0.01, 1)
-    return condition, draw.uniform(generator, 1, condition)
+    condition = 1000 ** uniform(generator, 0.01, 1)
+    return condition, uniform(generator, 1, condition)
 
 
 def _too_large(generator: torch.Generator) -> tuple[float, float]:

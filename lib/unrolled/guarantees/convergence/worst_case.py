@@ -9,7 +9,7 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from unrolled.guarantees.convergence import instances as draw
+from unrolled.guarantees.convergence import instances
 from unrolled.guarantees.convergence.expressions import (
     K,
     accelerated_rate,
@@ -22,48 +22,49 @@ from unrolled.guarantees.convergence.expressions import (
     tied_rate,
 )
 from unrolled.guarantees.derivation import Derivation, Step
+from unrolled.guarantees.draw import integer
 from unrolled.guarantees.theorem import Assumption, Theorem, evaluate
 from unrolled.iterations import chebyshev_steps, heavy_ball
 from unrolled.sensing import DenseOperator
 
 
-def _values(instance: draw.Unrolled) -> dict[sp.Symbol, float]:
+def _values(instance: instances.Unrolled) -> dict[sp.Symbol, float]:
     return {kappa: instance.kappa, K: instance.depth}
 
 
-def _relative_error(instance: draw.Unrolled) -> float:
+def _relative_error(instance: instances.Unrolled) -> float:
     return math.sqrt(instance.squared_error())
 
 
 def _interval_and_depth(generator: torch.Generator) -> tuple[float, float, int]:
     # A bound below 1e-6 would measure rounding rather than the theorem.
     while True:
-        low, high = draw.interval(generator)
-        depth = draw.integer(generator, 1, 16)
+        low, high = instances.interval(generator)
+        depth = integer(generator, 1, 16)
         if evaluate(chebyshev_factor, {kappa: high / low, K: depth}) > 1e-6:
             return low, high, depth
 
 
-def _draw_chebyshev(generator: torch.Generator) -> draw.Unrolled:
+def _draw_chebyshev(generator: torch.Generator) -> instances.Unrolled:
     low, high, depth = _interval_and_depth(generator)
-    eigenvalues, weights = draw.measure(generator, draw.integer(generator, 1, 12), low, high)
-    if draw.integer(generator, 0, 3) == 0:
+    eigenvalues, weights = instances.measure(generator, integer(generator, 1, 12), low, high)
+    if integer(generator, 0, 3) == 0:
         # A quarter of the instances sit where the polynomial is largest: there the bound is met.
-        eigenvalues = draw.extremal_points(low, high, depth)
+        eigenvalues = instances.extremal_points(low, high, depth)
         weights = torch.full_like(eigenvalues, 1 / len(eigenvalues))
-    return draw.Unrolled(eigenvalues, weights, chebyshev_steps(low, high, depth), low, high)
+    return instances.Unrolled(eigenvalues, weights, chebyshev_steps(low, high, depth), low, high)
 
 
-def _outside(generator: torch.Generator) -> draw.Unrolled:
+def _outside(generator: torch.Generator) -> instances.Unrolled:
     instance = _draw_chebyshev(generator)
     return replace(instance, eigenvalues=instance.eigenvalues * 3)
 
 
-def _noisy(generator: torch.Generator) -> draw.Unrolled:
+def _noisy(generator: torch.Generator) -> instances.Unrolled:
     low, high, depth = 1.0, 4.0, 12
-    eigenvalues, weights = draw.measure(generator, 6, low, high)
+    eigenvalues, weights = instances.measure(generator, 6, low, high)
     steps = chebyshev_steps(low, high, depth)
-    return draw.Unrolled(eigenvalues, weights, steps, low, high, noise=0.1)
+    return instances.Unrolled(eigenvalues, weights, steps, low, high, noise=0.1)
 
 
 _u = sp.Symbol("u", positive=True)
@@ -172,7 +173,7 @@ def hardest_measure(low: float, high: float, depth: int) -> tuple[Tensor, Tensor
 
     weights ν_j = |ℓ_j(0)|/T_K(σ) on the extremal points λ_j of the Chebyshev polynomial.
     """
-    points = draw.extremal_points(low, high, depth)
+    points = instances.extremal_points(low, high, depth)
     differences = points[:, None] - points[None, :]
     ratio = torch.where(differences == 0, 1.0, points[None, :] / differences)
     basis = ratio.prod(1).abs()
@@ -197,17 +198,19 @@ def conjugate_gradient_error(eigenvalues: Tensor, weights: Tensor, depth: int) -
 METHODS = ("random steps", "Chebyshev", "heavy ball", "best of the Krylov space")
 
 
-def _draw_hardest(generator: torch.Generator) -> tuple[draw.Unrolled, str]:
+def _draw_hardest(generator: torch.Generator) -> tuple[instances.Unrolled, str]:
     low, high, depth = _interval_and_depth(generator)
     eigenvalues, weights = hardest_measure(low, high, depth)
-    instance = draw.Unrolled(eigenvalues, weights, chebyshev_steps(low, high, depth), low, high)
-    method = METHODS[draw.integer(generator, 0, len(METHODS) - 1)]
+    instance = instances.Unrolled(
+        eigenvalues, weights, chebyshev_steps(low, high, depth), low, high
+    )
+    method = METHODS[integer(generator, 0, len(METHODS) - 1)]
     if method == "random steps":
-        instance = instance.with_steps(draw.random_steps(generator, instance))
+        instance = instance.with_steps(instances.random_steps(generator, instance))
     return instance, method
 
 
-def _method_error(pair: tuple[draw.Unrolled, str]) -> float:
+def _method_error(pair: tuple[instances.Unrolled, str]) -> float:
     instance, method = pair
     if method == "heavy ball":
         A = torch.diag(instance.eigenvalues.sqrt())
@@ -226,16 +229,16 @@ def _method_error(pair: tuple[draw.Unrolled, str]) -> float:
     return _relative_error(instance)
 
 
-def _one_gradient_more(generator: torch.Generator) -> tuple[draw.Unrolled, str]:
+def _one_gradient_more(generator: torch.Generator) -> tuple[instances.Unrolled, str]:
     # K + 1 eigenvalues are annihilated by K + 1 steps.
     instance, _ = _draw_hardest(generator)
     return _AllRoots(instance), "random steps"
 
 
-class _AllRoots(draw.Unrolled):
+class _AllRoots(instances.Unrolled):
     """An instance that secretly takes one gradient more than its depth says."""
 
-    def __init__(self, instance: draw.Unrolled) -> None:
+    def __init__(self, instance: instances.Unrolled) -> None:
         super().__init__(
             instance.eigenvalues,
             instance.weights,

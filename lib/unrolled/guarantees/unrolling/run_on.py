@@ -8,7 +8,7 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from unrolled.guarantees.convergence import instances as draw
+from unrolled.guarantees import draw
 from unrolled.guarantees.derivation import Derivation, Step
 from unrolled.guarantees.theorem import Assumption, Refutation, Theorem, evaluate
 from unrolled.networks import GradientNet
