@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from unrolled.teaching.controls import Choice, Number, Toggle
 from unrolled.teaching.lab import Lab, Progress
 
+pytestmark = pytest.mark.own_thread
+
 calls = []
 
 
