@@ -168,7 +168,7 @@ def leja_order(steps: Tensor) -> Tensor:
 def silver_steps(depth: int) -> Tensor:
     """The silver step sizes for 1-smooth convex functions, float64: 1 + (1+√2)^(ν₂(i)−1).
 
-    ν₂(i) is the largest power of two that divides i (Altschuler and Parrilo, arXiv 2309.07879).
+    2^ν₂(i) is the largest power of two that divides i (Altschuler and Parrilo, arXiv 2309.16530).
     """
     check_depth(depth)
     valuations = torch.tensor([(i & -i).bit_length() - 1 for i in range(1, depth + 1)])

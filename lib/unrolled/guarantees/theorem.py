@@ -201,7 +201,7 @@ class Theorem:
         for name, formula in words.items():
             text = text.replace(f"{{{name}}}", formula)
         needs = "\n".join(f"- {assumption.statement}" for assumption in self.assumptions)
-        return f"{text}\n\nIt assumes:\n\n{needs}\n"
+        return f"{text}\n\nIt assumes:\n\n{needs}\n\nSource: {self.source}\n"
 
     def _repr_markdown_(self) -> str:
         label = f"thm-{self.name.replace('.', '-')}"

@@ -19,7 +19,7 @@ DEEPEST = 8
 KAPPAS = (2, 5, 10, 20, 50, 100)
 DEPTHS = tuple(range(1, DEEPEST + 1))
 TILTS = (-6, -3, 0, 3, 6)
-EIGENVALUES = 30
+EIGENVALUES = 24
 SIGNALS = 20  # in the training set of the trained steps
 
 tilt = sp.Symbol("tilt", real=True)
@@ -95,10 +95,10 @@ def polynomials() -> Explorable:
         title="What the layers together do to each eigenvalue",
         alt=(
             "Curves of the error factor |p(λ)| over the eigenvalues from 1 to κ. The best "
-            "constant step leaves the small eigenvalues nearly untouched; Chebyshev steps push "
-            "all of them below one level; Gauss-node and trained steps almost coincide and are "
-            "smallest where the spectrum has its weight. Bars below show that the product of the "
-            "layers' rates is far larger than what the layers achieve together."
+            "constant step leaves both ends of the spectrum nearly untouched; Chebyshev steps push "
+            "all of it below one level; Gauss-node and trained steps are close to each other and "
+            "smallest where the error sits. Bars below show that, but for the constant step, the "
+            "product of the layers' rates is far larger than what the layers achieve together."
         ),
         caption=(
             r"Above: $|p(\lambda)|$, the factor by which $K$ layers multiply the error at "
@@ -136,7 +136,7 @@ def polynomials() -> Explorable:
                 ),
                 x_label="eigenvalue λ of AᵀA",
                 y_label="error factor |p(λ)|",
-                y_domain=(0, 1),
+                y_domain=(0, sp.Max(1, sp.Symbol("gauss_worst"), sp.Symbol("trained_worst"))),
                 height=240,
             ),
             Panel(
@@ -246,8 +246,8 @@ def closed_form() -> Explorable:
         alt=(
             "Mean squared error against the number of layers on a logarithmic scale. The curve of "
             "the closed form falls, and the measured dots of the network's output and of AMP's "
-            "iterates lie on it and on each other. The layers inside one network lie elsewhere "
-            "and join the curve only at its last layer."
+            "iterates lie on it and on each other. The layers inside one network leave the curve "
+            "after the start and rejoin it at the last layer."
         ),
         caption=(
             "The line is the closed form $v_k$. Circles on it: the output of the best network "
@@ -287,7 +287,7 @@ def closed_form() -> Explorable:
                 x_label="layer or iteration k",
                 y_label="mean squared error per coordinate",
                 y_scale="log",
-                y_domain=(sp.Rational(1, 10**6), 100),
+                y_domain=(sp.Rational(1, 10**6), 10**5),
                 height=280,
             ),
         ),

@@ -16,7 +16,7 @@ from unrolled.teaching import Choice, Lab, Number, Progress
 from unrolled.training import fit
 
 PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
-RECORDED = 100  # points of each curve
+RECORDED = 80  # points of each curve
 
 
 @dataclass(frozen=True)

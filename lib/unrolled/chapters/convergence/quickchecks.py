@@ -11,6 +11,7 @@ from torch import Tensor
 
 from unrolled.guarantees.convergence import average_case, best_tied, conjugate_gradient_error, rate
 from unrolled.guarantees.convergence import expressions as ex
+from unrolled.guarantees.convergence.instances import Unrolled
 from unrolled.guarantees.theorem import evaluate
 from unrolled.iterations import chebyshev_steps, gauss_steps, tied_step
 from unrolled.networks import GradientNet
@@ -34,8 +35,9 @@ def _equals_least_product(expression: sp.Expr) -> bool:
 PRODUCT = QuickCheck.choice(
     name="convergence.product-of-rates",
     prompt=(
-        r"Choose $\eta_1,\dots,\eta_K$ freely. The smallest value that $\prod_k\rho(\eta_k)$ can "
-        r"take, with $\rho^\star$ the rate of the best constant step, is"
+        r"Let $K\ge2$ and $\kappa>1$, and choose $\eta_1,\dots,\eta_K$ freely. The smallest value "
+        r"that $\prod_k\rho(\eta_k)$ can take, with $\rho^\star$ the rate of the best constant "
+        "step, is"
     ),
     options=(
         Option(
@@ -154,8 +156,8 @@ def _noiseless_error(ratio: int, depth: int) -> sp.Expr:
 STATE_EVOLUTION = QuickCheck.numeric(
     name="convergence.state-evolution",
     prompt=(
-        "Gaussian sensing with as many measurements as unknowns ($c=1$), no noise. What mean "
-        "squared error per coordinate does the best four-layer network have, if $v_0=1$?"
+        "Gaussian sensing of large signals, as many measurements as unknowns ($c=1$), no noise. "
+        "What mean squared error per coordinate does the best four-layer network have, if $v_0=1$?"
     ),
     answer=lambda: _noiseless_error(1, 4),
     misconceptions=(
@@ -164,23 +166,34 @@ STATE_EVOLUTION = QuickCheck.numeric(
         ),
         Misconception(
             lambda: sp.Rational(1, 2) ** 4,
-            "The error does not shrink by the same factor in every layer: $v_{k+1}=v_k/(1+v_k)$.",
+            "The error does not shrink by the same factor with every layer of depth: "
+            "$v_{k+1}=v_k/(1+v_k)$.",
         ),
     ),
     explanation="$1, 1/2, 1/3, 1/4, 1/5$: at $c=1$ the error decays like $1/K$, not geometrically.",
 )
 
 
+def _gradient_descent(start: Unrolled, *, iterations: int = 2000, lr: float = 0.1) -> Tensor:
+    steps = start.steps.clone().requires_grad_()
+    for _ in range(iterations):
+        p = (1 - steps[:, None] * start.eigenvalues).prod(0)
+        (gradient,) = torch.autograd.grad((start.weights * p**2).sum(), steps)
+        with torch.no_grad():
+            steps -= lr * gradient
+    return steps.detach()
+
+
 @cache
 def _end_of_training() -> tuple[float, float, float, float]:
     """Losses: after training from equal steps, best tied, best of all, Chebyshev's."""
     start = average_case.eight_atoms()
-    net = average_case.train(start, steps=600, lr=0.01)
+    trained = _gradient_descent(start)
     _, tied = best_tied(start.eigenvalues, start.weights, start.depth)
     best = gauss_steps(start.eigenvalues, start.weights, start.depth)
     chebyshev = chebyshev_steps(start.low, start.high, start.depth)
     return (
-        start.with_steps(net.steps.detach()).squared_error(),
+        start.with_steps(trained).squared_error(),
         tied,
         start.with_steps(best).squared_error(),
         start.with_steps(chebyshev).squared_error(),
@@ -195,8 +208,8 @@ def _training_ends_at(place: int) -> bool:
 SAME_START = QuickCheck.choice(
     name="convergence.same-start",
     prompt=(
-        "All steps of an untied gradient network start at $0.3$, and Adam runs in exact "
-        "arithmetic for as long as you like. The steps converge to"
+        "All steps of an untied gradient network start at $0.3$, and gradient descent with a small "
+        "learning rate trains it in exact arithmetic for as long as you like. The steps converge to"
     ),
     options=(
         Option(
@@ -220,8 +233,8 @@ SAME_START = QuickCheck.choice(
         Option(
             "nothing: they diverge",
             lambda: not _end_of_training()[0] < 1,
-            "The loss is bounded below and grows in every direction; with a moderate step size "
-            "Adam settles.",
+            "The loss is bounded below and grows in every direction, so gradient descent with a "
+            "small enough learning rate stays bounded and settles.",
         ),
     ),
 )

@@ -39,7 +39,8 @@ _half_trace = (1 + c + noise) / (2 * sp.sqrt(c))
 decay = _half_trace - sp.sqrt(_half_trace**2 - 1)
 gaussian_error = gaussian_error_in_tau.subs(tau, decay)
 
-# State evolution: one layer's error from the one before. And the error without noise.
+# State evolution: the error of the best network from that of the best one layer shallower. And
+# the error without noise.
 v = sp.Symbol("v_k", positive=True)
 state_evolution = (noise + c * v) / (1 + noise + c * v)
 noiseless_error = c**K * (1 - c) / (1 - c ** (K + 1))

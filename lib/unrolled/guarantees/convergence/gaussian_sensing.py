@@ -49,7 +49,7 @@ class Sensing:
         return len(self.steps)
 
 
-def marchenko_pastur(ratio: float, points: int = 400) -> tuple[Tensor, Tensor, float]:
+def marchenko_pastur(ratio: float, points: int = 4000) -> tuple[Tensor, Tensor, float]:
     """Quadrature for the limiting spectrum of H: nodes, weights, and the mass at zero.
 
     A is m × n with independent N(0, 1/m) entries and n/m → ratio. Density
@@ -77,8 +77,8 @@ def limiting_error(instance: Sensing) -> float:
 
 
 def _draw_sensing(generator: torch.Generator) -> Sensing:
-    # c near 1 puts the spectrum's edge at 0, where quadrature, not the theorem, loses digits.
-    ratio = 10 ** uniform(generator, -1, -0.1)
+    # Within two per cent of c = 1 quadrature, not the theorem, loses digits.
+    ratio = 10 ** uniform(generator, 0.01, 1)
     if integer(generator, 0, 1):
         ratio = 1 / ratio
     variance = 0.0 if integer(generator, 0, 2) == 0 else 10 ** uniform(generator, -3, 1)
@@ -121,25 +121,22 @@ GAUSSIAN = Theorem(
     name="convergence.gaussian",
     title="Closed form for Gaussian sensing",
     statement=r"""
-        Let $A$ have independent $\mathcal N(0,1/m)$ entries, $x^\star\sim(0,I)$,
+                 Let $A$ have independent $\mathcal N(0,1/m)$ entries, $x^\star\sim(0,I)$,
         $w\sim(0,\sigma^2I)$ and $n/m\to c$. Among all $K$-layer networks $x\leftarrow
-        x+\eta_k\bigl(A^\top(y-Ax)-\sigma^2x\bigr)$ from $x_0=0$ the best has
+        x+\eta_k\bigl(A^\top(y-Ax)-\sigma^2x\bigr)$ from $x_0=0$ the best has, in the limit and
+        up to their order,
 
-        $$
-        \eta_k={step},\qquad k=1,\dots,K,
-        $$
+                $$         \eta_k={step},\qquad k=1,\dots,K,         $$
 
-        and its error per coordinate is
+                and its error per coordinate is
 
-        $$
-        {quantity} {relation} {bound},
-        $$
+                $$         {quantity} {relation} {bound},         $$
 
-        $$
-        \tau={tau}.
-        $$
+                $$         \tau={tau}.         $$
 
-        Layer by layer, $v_0=1$ and $v_{k+1}={evolution}$. Without noise $v_K={noiseless}$.
+                From depth to depth, with $v_k$ the error of the best $k$-layer network, $v_0=1$
+        and $v_{k+1}={evolution}$. Without noise $v_K={noiseless}$; for $c=1$ read the limit,
+        $1/(K+1)$.
         """,
     assumptions=(
         Assumption(r"the layers shrink by $\sigma^2$, the noise variance", _without_ridge),
@@ -287,17 +284,16 @@ def _second_kind(depth: int, argument: sp.Expr) -> sp.Expr:
 
 AMP = Theorem(
     name="convergence.amp",
-    title="The trained network is AMP",
+    title="The best network ends where AMP ends",
     statement=r"""
-        Run the network of Theorem `convergence.gaussian` for $K$ layers, and Bayes-optimal AMP
-        for a Gaussian prior for $K$ iterations, on the same $A$ and $y$, whatever they are.
-        They end at the same vector,
+                 Run the network of Theorem `convergence.gaussian` for $K$ layers, and
+        Bayes-optimal AMP         for a Gaussian prior for $K$ iterations, on the same $A$ and
+        $y$ with $c=n/m$ and         $A^\top y\ne0$. They end at the same vector,
 
-        $$
-        {quantity} {relation} {bound},
-        $$
+                $$         {quantity} {relation} {bound},         $$
 
-        although the network has no Onsager term and the iterates before the last differ.
+                for every such $A$ and $y$, although the network has no Onsager term (the memory
+        $cG_kz_{k-1}$ in AMP's residual) and the iterates before the last in general differ.
         """,
     assumptions=(Assumption("AMP and the network assume the same noise variance", _mismatched),),
     quantity=r"\|x_K^{\text{net}}-x_K^{\text{AMP}}\|\,/\,\|x_K^{\text{AMP}}\|",

@@ -18,7 +18,7 @@ from unrolled.sensing import DenseOperator
 class Unrolled:
     """Gradient descent unrolled over a spectrum.
 
-    eigenvalues: (n,) of H, all positive. weights: (n,), squared size of the initial error in each
+    eigenvalues: (n,) of H, nonnegative. weights: (n,), squared size of the initial error in each
     eigenvector, sum 1. steps: (K,). low, high: the interval that the eigenvalues are said to lie
     in. noise: size of an error added to the measurements.
     """
@@ -74,6 +74,8 @@ def best_average(generator: torch.Generator) -> Unrolled:
         low, high = interval(generator, 100.0)
         depth = integer(generator, 1, 6)
         eigenvalues, weights = measure(generator, depth + integer(generator, 1, 10), low, high)
+        if integer(generator, 0, 3) == 0:
+            eigenvalues[0] = 0  # error that no step can touch
         steps = gauss_steps(eigenvalues, weights, depth)
         instance = Unrolled(eigenvalues, weights, steps, low, high)
         # An error below 1e-8 would measure rounding rather than the theorem.

@@ -100,7 +100,7 @@ def huber_gap(steps: Tensor, *, thresholds: int = 2000) -> float:
 
 
 def best_constant_huber_gap(depth: int) -> float:
-    """The least `huber_gap` of a constant step, over a fine grid of steps in (0, 2)."""
+    """The least `huber_gap` of a constant step, over a fine grid of steps in [0.5, 2]."""
     check_depth(depth)
     grid = torch.linspace(0.5, 2.0, 601, dtype=torch.float64)
     return min(huber_gap(step.expand(depth)) for step in grid)

@@ -98,8 +98,8 @@ CHEBYSHEV = Theorem(
         {quantity} {relation} {bound},\qquad r={r},
         $$
 
-        and no other choice of $K$ steps has a smaller worst case. For $K\ge2$ and $\kappa>1$ it
-        is smaller than the best tied network's ${tied}$.
+        and no other choice of $K$ steps has a smaller worst case over all $H$ with eigenvalues in
+        $[m,M]$. For $K\ge2$ and $\kappa>1$ it is smaller than the best tied network's ${tied}$.
         """,
     assumptions=(
         Assumption(r"the eigenvalues of $H=A^\top A$ lie in $[m,M]$, $M=\kappa m$", _outside),
@@ -114,7 +114,7 @@ CHEBYSHEV = Theorem(
     measure=_relative_error,
     values=_values,
     slack=1e-6,
-    source="Markov (1892), Young (1953); for unrolled nets Takabe and Wadayama (2022).",
+    source="Young (1953); for unrolled networks Takabe and Wadayama (2022).",
     derivation=Derivation(
         (
             Step.equal(
@@ -150,9 +150,8 @@ CHEBYSHEV = Theorem(
                 (-1) ** _j,
             ),
             Step.cases(
-                r"The Lagrange basis of those $K+1$ points has $\sum_j|\ell_j(\sigma)|="
-                r"\sum_j(-1)^j\ell_j(\sigma)=T_K(\sigma)$, hence "
-                r"$1=q(0)\le T_K(\sigma)\max|q|$ for every competitor $q$.",
+                r"The Lagrange basis of those $K+1$ points in $[-1,1]$ has "
+                r"$\sum_j(-1)^j\ell_j(\sigma)=T_K(\sigma)$.",
                 _extremal_sum,
                 range(1, 7),
             ),
@@ -260,15 +259,17 @@ HARDEST = Theorem(
     statement=r"""
         Put weight $\nu_j=|\ell_j(0)|/T_K(\sigma)$ on the $K+1$ extremal points $\lambda_j$ of
         the Chebyshev polynomial, and let the initial error have squared component $\nu_j$ in
-        the eigenvector of $\lambda_j$. Then every method that spends $K$ products with $H$ and
-        stays in the Krylov space, adaptive or trained, satisfies
+        the eigenvector of $\lambda_j$. Then every method that evaluates $K$ gradients and combines
+        them linearly, with whatever coefficients, so that $x_K\in x_0+\mathrm{span}\{g,Hg,\dots,
+        H^{K-1}g\}$ with $g=A^\top(y-Ax_0)$, satisfies
 
         $$
         {quantity} {relation} {bound},\qquad r={r}.
         $$
         """,
     assumptions=(
-        Assumption("the method makes no more than $K$ products with $H$", _one_gradient_more),
+        Assumption("the method evaluates no more than $K$ gradients", _one_gradient_more),
+        Assumption(r"$\kappa>1$"),
     ),
     quantity=r"\frac{\|x_K-x^\star\|}{\|x_0-x^\star\|}",
     relation=">=",
@@ -278,7 +279,7 @@ HARDEST = Theorem(
     measure=_method_error,
     values=lambda pair: _values(pair[0]),
     slack=1e-6,
-    source="After Nemirovski's lower bounds; this form is proved in the chapter.",
+    source="A lower bound of Nemirovski's kind; this form is proved in the chapter.",
     derivation=Derivation(
         (
             Step.equal(
@@ -291,8 +292,7 @@ HARDEST = Theorem(
                 + _nu2 * _nu3 * (_q2 - _q3) ** 2,
             ),
             Step.at_most(
-                r"so $\sum\nu_jq_j^2\ge\bigl(\sum\nu_j|q_j|\bigr)^2$, and the right side is "
-                r"at least $q(0)^2/T_K(\sigma)^2$ by the theorem before.",
+                r"so $\sum\nu_jq_j^2\ge\bigl(\sum\nu_j|q_j|\bigr)^2$; here for two atoms.",
                 (_nu1 * _q1 + _nu2 * _q2) ** 2,
                 (_nu1 * _q1**2 + _nu2 * _q2**2) * (_nu1 + _nu2),
                 gap=_nu1 * _nu2 * (_q1 - _q2) ** 2,
