@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from unrolled.guarantees.convergence import best_tied
 from unrolled.guarantees.convergence.instances import Unrolled
 from unrolled.iterations import gauss_steps
-from unrolled.networks import GradientNet
 from unrolled.sensing import gaussian
 from unrolled.teaching import Choice, Lab, Number, Progress
 from unrolled.training import fit
@@ -58,7 +56,7 @@ def compute(
     losses, spreads = {}, {}
     for place, (name, steps) in enumerate(starts.items()):
         losses[name], spreads[name] = _train(
-            instance, steps, iterations, PRECISIONS[precision], at, progress, place
+            instance.with_steps(steps), iterations, PRECISIONS[precision], at, progress, place
         )
     _, tied = best_tied(instance.eigenvalues, instance.weights, layers)
     best = gauss_steps(instance.eigenvalues, instance.weights, layers)
@@ -67,16 +65,13 @@ def compute(
 
 def _train(
     instance: Unrolled,
-    steps: Tensor,
     iterations: int,
     dtype: torch.dtype,
     at: list[int],
     progress: Progress,
     place: int,
 ) -> tuple[list[float], list[float]]:
-    A = torch.diag(instance.eigenvalues.sqrt()).to(dtype)
-    signal = instance.weights.sqrt()[None, :].to(dtype)
-    net = GradientNet(A, steps=steps)
+    net, data = instance.problem(dtype)
     wanted = set(at)
     losses: list[float] = []
     spreads: list[float] = []
@@ -88,15 +83,8 @@ def _train(
             spreads.append(float(values.max() - values.min()))
             progress(place * iterations + step + 1, 2 * iterations, "training")
 
-    fit(
-        net,
-        (signal @ A, signal),
-        steps=iterations,
-        lr=3e-3,
-        device=progress.device,
-        callback=record,
-        progress=False,
-    )
+    device = progress.device
+    fit(net, data, steps=iterations, lr=3e-3, device=device, callback=record, progress=False)
     return losses, spreads
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -466,28 +465,10 @@ BENIGN = Theorem(
 )
 
 
-def train(
-    instance: instances.Unrolled,
-    *,
-    steps: int,
-    lr: float,
-    dtype: torch.dtype = torch.float64,
-    callback: Callable[[int, float], None] | None = None,
-) -> GradientNet:
-    """Train a network on the instance's measure by `training.fit` (Adam), from its steps."""
-    A = torch.diag(instance.eigenvalues.sqrt()).to(dtype)
-    signal = instance.weights.sqrt()[None, :].to(dtype)
-    net = GradientNet(A, steps=instance.steps)
-    fit(net, (signal @ A, signal), steps=steps, lr=lr, callback=callback, progress=False)
-    return net
-
-
 def _trained_error(instance: instances.Unrolled, *, steps: int = 25) -> float:
-    lr = 0.05 * float(instance.steps.mean())
-    net = train(instance, steps=steps, lr=lr)
-    A, signal = net.A, instance.weights.sqrt()[None, :]
-    with torch.no_grad():
-        return float(mean_squared_error(net, signal @ A, signal))
+    net, data = instance.problem()
+    fit(net, data, steps=steps, lr=0.05 * float(instance.steps.mean()), progress=False)
+    return instance.with_steps(net.steps.detach()).squared_error()
 
 
 def _tied_values(instance: instances.Unrolled) -> dict[sp.Symbol, float]:

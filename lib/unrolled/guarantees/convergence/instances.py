@@ -11,7 +11,6 @@ from torch import Tensor
 from unrolled.guarantees.draw import integer, uniform
 from unrolled.iterations import gauss_steps
 from unrolled.networks import GradientNet
-from unrolled.sensing import DenseOperator
 
 
 @dataclass(frozen=True)
@@ -41,14 +40,20 @@ class Unrolled:
     def with_steps(self, steps: Tensor) -> Unrolled:
         return replace(self, steps=steps)
 
+    def problem(
+        self, dtype: torch.dtype = torch.float64
+    ) -> tuple[GradientNet, tuple[Tensor, Tensor]]:
+        """The network, and data (y, x) whose one signal √weights stands for the measure."""
+        # Orthogonal changes of basis commute with the iteration, so a diagonal A is general.
+        A = torch.diag(self.eigenvalues.sqrt()).to(dtype)
+        signal = self.weights.sqrt()[None, :].to(dtype)
+        return GradientNet(A, steps=self.steps), (signal @ A + self.noise, signal)
+
     def squared_error(self) -> float:
         """Run the network: ‖x_K − x*‖² for the signal whose coefficients are √weights."""
-        # Orthogonal changes of basis commute with the iteration, so a diagonal A is general.
-        A = torch.diag(self.eigenvalues.sqrt())
-        signal = self.weights.sqrt()[None, :]
-        y = signal @ A.T + self.noise
-        net = GradientNet(DenseOperator(A), steps=self.steps, learned=False)
-        return float((net(y) - signal).square().sum())
+        net, (y, signal) = self.problem()
+        with torch.no_grad():
+            return float((net(y) - signal).square().sum())
 
 
 def interval(generator: torch.Generator, largest_kappa: float = 1000.0) -> tuple[float, float]:
