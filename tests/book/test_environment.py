@@ -76,7 +76,7 @@ def test_binder_has_what_a_chapter_needs_and_not_what_builds_the_site():
         inner = {name for each in names.pop("unrolled", ()) for name in below(each)}
         return set(names) | inner
 
-    assert below("lab") >= {"jupyterlab", "jupyterlab_myst", "anywidget", "altair", "sympy"}
+    assert below("lab") >= {"jupyterlab", "jupyterlab_myst", "anywidget", "ipywidgets", "sympy"}
     assert not below("lab") & {"jupyter-book", "pytest"}
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import torch
 
-PACKAGES = ("torch", "numpy", "sympy", "altair", "matplotlib")
+PACKAGES = ("torch", "numpy", "sympy", "anywidget", "matplotlib")
 
 
 @dataclass(frozen=True)
