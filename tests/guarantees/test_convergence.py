@@ -1,5 +1,6 @@
 """The convergence chapter's theorems: every one holds, is tight where it says so, and can fail."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -42,6 +43,21 @@ def test_dropping_an_assumption_breaks_the_conclusion(name):
 @pytest.mark.parametrize("name", REFUTATIONS)
 def test_counterexample_contradicts_the_claim(name):
     assert REFUTATIONS[name].verify()[0].passed
+
+
+def misprints(markdown):
+    """Lines that Markdown would show as code, and placeholders that nothing has replaced."""
+    code = [line for line in markdown.splitlines() if line.startswith("    ")]
+    return code + re.findall(r"\{(?:quantity|relation|bound)\}", markdown)
+
+
+@pytest.mark.parametrize("name", THEOREMS)
+def test_a_statement_is_printed_as_text_and_formulas(name):
+    markdown = THEOREMS[name]._repr_markdown_()
+    assert misprints(markdown) == []
+    assert markdown.count("$$") % 2 == 0
+    indented = replace(THEOREMS[name], statement="One.\n\n  Two.\n\n      ${bound}$")
+    assert misprints(indented._repr_markdown_())
 
 
 @pytest.mark.parametrize("name", ["convergence.chebyshev", "convergence.hardest"])

@@ -582,7 +582,7 @@ LANCZOS = Theorem(
     measure=_training_loss,
     values=_least_training_loss,
     slack=1e-5,
-    source="Theorem `convergence.gauss` for the empirical measure; Golub and Welsch (1969).",
+    source="The theorem on Gauss nodes, for the empirical measure; Golub and Welsch (1969).",
 )
 
 

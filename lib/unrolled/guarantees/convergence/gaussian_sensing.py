@@ -121,21 +121,27 @@ GAUSSIAN = Theorem(
     name="convergence.gaussian",
     title="Closed form for Gaussian sensing",
     statement=r"""
-                 Let $A$ have independent $\mathcal N(0,1/m)$ entries, $x^\star\sim(0,I)$,
-        $w\sim(0,\sigma^2I)$ and $n/m\to c$. Among all $K$-layer networks $x\leftarrow
-        x+\eta_k\bigl(A^\top(y-Ax)-\sigma^2x\bigr)$ from $x_0=0$ the best has, in the limit and
-        up to their order,
+        Let $A$ have independent $\mathcal N(0,1/m)$ entries, $x^\star\sim(0,I)$,
+        $w\sim(0,\sigma^2I)$ and $n/m\to c$. Among all $K$-layer networks
+        $x\leftarrow x+\eta_k\bigl(A^\top(y-Ax)-\sigma^2x\bigr)$ from $x_0=0$ the best has, in the
+        limit and up to their order,
 
-                $$         \eta_k={step},\qquad k=1,\dots,K,         $$
+        $$
+        \eta_k={step},\qquad k=1,\dots,K,
+        $$
 
-                and its error per coordinate is
+        and its error per coordinate is
 
-                $$         {quantity} {relation} {bound},         $$
+        $$
+        {quantity} {relation} {bound},
+        $$
 
-                $$         \tau={tau}.         $$
+        $$
+        \tau={tau}.
+        $$
 
-                From depth to depth, with $v_k$ the error of the best $k$-layer network, $v_0=1$
-        and $v_{k+1}={evolution}$. Without noise $v_K={noiseless}$; for $c=1$ read the limit,
+        From depth to depth, with $v_k$ the error of the best $k$-layer network, $v_0=1$ and
+        $v_{k+1}={evolution}$. Without noise $v_K={noiseless}$; for $c=1$ read the limit,
         $1/(K+1)$.
         """,
     assumptions=(
@@ -212,7 +218,7 @@ GAUSSIAN_OPTIMAL = Theorem(
     measure=limiting_error,
     values=_values,
     slack=1e-7,
-    source="Theorem `convergence.gauss` for the shifted measure.",
+    source="The theorem on Gauss nodes, for the shifted measure.",
 )
 
 
@@ -286,13 +292,15 @@ AMP = Theorem(
     name="convergence.amp",
     title="The best network ends where AMP ends",
     statement=r"""
-                 Run the network of Theorem `convergence.gaussian` for $K$ layers, and
-        Bayes-optimal AMP         for a Gaussian prior for $K$ iterations, on the same $A$ and
-        $y$ with $c=n/m$ and         $A^\top y\ne0$. They end at the same vector,
+        Run the network of the theorem on Gaussian sensing for $K$ layers, and Bayes-optimal AMP for
+        a Gaussian prior for $K$ iterations, on the same $A$ and $y$ with $c=n/m$ and
+        $A^\top y\ne0$. They end at the same vector,
 
-                $$         {quantity} {relation} {bound},         $$
+        $$
+        {quantity} {relation} {bound},
+        $$
 
-                for every such $A$ and $y$, although the network has no Onsager term (the memory
+        for every such $A$ and $y$, although the network has no Onsager term (the memory
         $cG_kz_{k-1}$ in AMP's residual) and the iterates before the last in general differ.
         """,
     assumptions=(Assumption("AMP and the network assume the same noise variance", _mismatched),),
