@@ -50,7 +50,7 @@ def chebyshev_steps(low: float, high: float, depth: int) -> Tensor:
     """The `depth` steps with the best worst case over [low, high], float64, largest step first.
 
     Minimises max |p| over the interval; 1/η_k are the roots of the shifted Chebyshev polynomial
-    (Young 1953; Theorem `convergence.chebyshev`).
+    (Golub and Varga 1961; Theorem `convergence.chebyshev`).
     """
     check_range(low, high)
     check_depth(depth)
