@@ -59,6 +59,8 @@ def browser() -> Iterator[Browser]:
     if executable is None:
         pytest.fail("The browser tests need Chromium; `make test` installs it or says how.")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        # Containers have no GPU, and often a small /dev/shm.
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        chromium = playwright.chromium.launch(executable_path=executable, args=arguments)
         yield chromium
         chromium.close()

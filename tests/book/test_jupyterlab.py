@@ -18,7 +18,15 @@ from pathlib import Path
 import pytest
 from pages import ROOT
 from playwright.sync_api import Browser, Page, expect
-from test_interaction import changed, drawn, feedback, give, moved_by_keyboard, payloads
+from test_interaction import (
+    bring_into_view,
+    changed,
+    drawn,
+    feedback,
+    give,
+    moved_by_keyboard,
+    payloads,
+)
 
 pytestmark = pytest.mark.xdist_group("jupyterlab")  # one server, one execution of the chapter
 
@@ -128,7 +136,7 @@ def test_theorems_are_rendered(chapter):
 
 def test_the_slider_of_a_lab_changes_its_figure(chapter):
     lab = chapter.locator(".unrolled-lab").first
-    lab.scroll_into_view_if_needed()
+    bring_into_view(lab)
     before = drawn(lab)
     slider = lab.locator("input[type=range]").first
     slider.focus()
@@ -149,7 +157,7 @@ def test_an_impossible_value_in_a_lab_gets_a_sentence(chapter):
 
 def test_every_slider_of_an_explorable_changes_its_chart(chapter):
     for root in chapter.locator(".unrolled-explorable").all():
-        root.scroll_into_view_if_needed()
+        bring_into_view(root)
         for slider in root.locator("input[type=range]").all():
             moved_by_keyboard(root, slider)
 
@@ -161,7 +169,7 @@ def test_quick_checks_can_be_answered(chapter, built, by):
     expect(cards).to_have_count(len(questions))
     for card, question in zip(cards.all(), questions, strict=True):
         if question["kind"] != "code":
-            card.scroll_into_view_if_needed()
+            bring_into_view(card)
             give(card, question, right=False, by=by)
             expect(feedback(card)).to_have_attribute("data-grade", "wrong")
             give(card, question, right=True, by=by)
