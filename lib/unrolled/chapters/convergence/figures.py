@@ -11,7 +11,7 @@ from unrolled.guarantees.convergence import expressions as ex
 from unrolled.guarantees.theorem import evaluate
 from unrolled.iterations import gauss_steps, heavy_ball
 from unrolled.networks import GradientNet
-from unrolled.sensing import with_spectrum
+from unrolled.sensing import gaussian, with_spectrum
 from unrolled.teaching import figure
 from unrolled.teaching.figures import MARKERS, Figure
 
@@ -63,7 +63,7 @@ def rates() -> Figure:
             values = [evaluate(bound, {ex.kappa: KAPPA, ex.K: depth}) for depth in DEPTHS]
             axes.semilogy(DEPTHS, values, f"C{place}", linestyle="-", linewidth=1)
         axes.set(xlabel="layers K", ylabel="worst error, relative")
-        axes.minorticks_off()  # a tenth of the picture's bytes, and nobody reads them
+        axes.minorticks_off()  # many bytes, and nobody reads them
         axes.legend(loc="lower left")
     return picture
 
@@ -115,9 +115,9 @@ def finite_matrices(
     result = {}
     for n in (10, 30, 100, 300, 1000):
         m = round(n / ratio)
-        A = torch.randn(m, n, generator=generator, dtype=torch.float64) / math.sqrt(m)
+        operator = gaussian(m, n, generator=generator, dtype=torch.float64)
         x = torch.randn(200, n, generator=generator, dtype=torch.float64)
         w = math.sqrt(variance) * torch.randn(200, m, generator=generator, dtype=torch.float64)
-        output = closed_form_net(A, variance, depth)(x @ A.T + w)
+        output = closed_form_net(operator.dense(), variance, depth)(operator.forward(x) + w)
         result[n] = float((output - x).square().mean()) / limit
     return result

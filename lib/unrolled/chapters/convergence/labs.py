@@ -47,7 +47,7 @@ def compute(
 ) -> Trap:
     """Train two networks that differ in their start alone."""
     instance = measure(layers)
-    direction = torch.linspace(-1, 1, layers, dtype=torch.float64) if layers > 1 else torch.ones(1)
+    direction = torch.linspace(-1, 1, layers, dtype=torch.float64)
     starts = {
         "equal start": torch.full((layers,), start, dtype=torch.float64),
         "perturbed start": start * (1 + perturbation * direction),

@@ -32,11 +32,6 @@ _PAIR = (1 - _eta1 * _lam) * (1 - _eta2 * _lam)
 _SPLIT = (1 - (_h + _s) * _lam) * (1 - (_h - _s) * _lam)
 
 
-def average_error(instance: instances.Unrolled) -> float:
-    """J(η) = ∫p² dν, measured by running the network."""
-    return instance.squared_error()
-
-
 def christoffel_sum(eigenvalues: Tensor, weights: Tensor, depth: int) -> float:
     """S = Σ_{j=0}^{K} q_j(0)² over the orthonormal polynomials q_j of the measure, by Stieltjes.
 
@@ -106,7 +101,7 @@ GAUSS = Theorem(
     relation="=",
     bound=1 / S,
     draw=instances.best_average,
-    measure=average_error,
+    measure=instances.Unrolled.squared_error,
     values=_christoffel,
     slack=1e-6,
     source="Gauss rules: Golub and Welsch (1969). Average-case view: Pedregosa and Scieur (2020).",
@@ -158,7 +153,7 @@ GAUSS_OPTIMAL = Theorem(
     relation=">=",
     bound=1 / S,
     draw=_perturbed,
-    measure=average_error,
+    measure=instances.Unrolled.squared_error,
     values=lambda i: {
         S: christoffel_sum(i.eigenvalues, i.weights, min(i.depth, len(i.eigenvalues) - 1))
     },
