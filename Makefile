@@ -15,7 +15,7 @@ RUN := .venv/bin/python
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help book site test verify lab pins picture clean lint chromium
+.PHONY: help book site test verify lab bench pins picture clean lint chromium
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ test: $(READY) lint chromium ## test everything
 
 verify: $(READY) ## check every derivation, theorem, refutation and answer key
 	@$(RUN) -m unrolled verify
+
+bench: $(READY) ## time the networks against their matrix products
+	@$(RUN) tools/bench.py
 
 pins: $(READY) ## resolve constraints.txt anew
 	@$(RUN) tools/pins.py

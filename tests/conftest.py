@@ -11,11 +11,16 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 from tools import site
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# No test is a stopwatch: a busy machine fails none.
+settings.register_profile("unrolled", deadline=None)
+settings.load_profile("unrolled")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,5 +1,44 @@
 """Unrolled networks: classical algorithms as torch modules, initialised to the algorithm."""
 
+from unrolled.networks.contractive import (
+    FirmlyNonexpansive,
+    FirmProxNet,
+    NonexpansiveConv2d,
+    NonexpansiveLinear,
+    conv_norm,
+)
+from unrolled.networks.coupled import (
+    ALISTA,
+    LISTACP,
+    TiLISTA,
+    analytic_weights,
+    selection_schedule,
+)
 from unrolled.networks.gradient import GradientNet
+from unrolled.networks.hyperlista import HyperLISTA
+from unrolled.networks.lista import LISTA
+from unrolled.networks.oamp import OAMPNet
+from unrolled.networks.proxnet import ProxNet, SoftThreshold
+from unrolled.networks.unet import UNet
+from unrolled.networks.unrolled import UnrolledNet
 
-__all__ = ["GradientNet"]
+__all__ = [
+    "ALISTA",
+    "LISTA",
+    "LISTACP",
+    "FirmProxNet",
+    "FirmlyNonexpansive",
+    "GradientNet",
+    "HyperLISTA",
+    "NonexpansiveConv2d",
+    "NonexpansiveLinear",
+    "OAMPNet",
+    "ProxNet",
+    "SoftThreshold",
+    "TiLISTA",
+    "UNet",
+    "UnrolledNet",
+    "analytic_weights",
+    "conv_norm",
+    "selection_schedule",
+]

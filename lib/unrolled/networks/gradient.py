@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from unrolled.iterations import chebyshev_steps, check_depth, gauss_steps, tied_step
-from unrolled.sensing import DenseOperator, check_batch
+from unrolled.networks.unrolled import UnrolledNet, dense_operator
+from unrolled.sensing import DenseOperator
 
 __all__ = ["GradientNet"]
 
 
-class GradientNet(nn.Module):
+class GradientNet(UnrolledNet):
     """Gradient descent on ½‖y − Ax‖² + (ridge/2)‖x‖², K steps from x_0 = 0, step sizes learned.
 
     Layer k computes x ← x + η_k (Aᵀ(y − Ax) − ridge·x). The network is linear in y, and its error
@@ -24,10 +27,13 @@ class GradientNet(nn.Module):
         a vector (K,).
     tied: one step size shared by all layers instead of K.
     learned: whether `steps` is a parameter; otherwise it is a buffer.
+    checkpoint: see `UnrolledNet`.
 
     `net(y)`: (B, m) to (B, n). `net.trajectory(y)`: (K + 1, B, n), x_0 = 0 first.
     Raises ValueError for unknown rules, shapes that do not fit, depth < 1, ridge < 0.
     """
+
+    layerwise = ("steps",)
 
     def __init__(
         self,
@@ -38,14 +44,14 @@ class GradientNet(nn.Module):
         tied: bool = False,
         learned: bool = True,
         ridge: float = 0.0,
+        checkpoint: int | Sequence[int] | None = None,
     ) -> None:
-        super().__init__()
-        operator = A if isinstance(A, DenseOperator) else DenseOperator(A)
+        operator = dense_operator(A)
         if not 0 <= ridge < float("inf"):
             raise ValueError(f"ridge is {ridge}; 0 ≤ ridge < ∞ is needed")
-        self.ridge = ridge
         values = _initial_steps(operator, depth, steps, ridge)
-        self.depth = len(values)
+        super().__init__(operator.shape, len(values), checkpoint=checkpoint)
+        self.ridge = ridge
         if tied:
             if not torch.all(values == values[0]):
                 raise ValueError("steps differ between layers; a tied network has one step size")
@@ -57,31 +63,15 @@ class GradientNet(nn.Module):
         else:
             self.register_buffer("steps", values)
 
-    def forward(self, y: Tensor) -> Tensor:
-        x = self._first(y)  # (B, n)
-        for step in self.steps.expand(self.depth)[1:]:
-            x = self._layer(x, y, step)
-        return x
-
-    def trajectory(self, y: Tensor) -> Tensor:
-        """All iterates, (K + 1, B, n), the zero start included."""
-        x = self._first(y)
-        iterates = [torch.zeros_like(x), x]
-        for step in self.steps.expand(self.depth)[1:]:
-            iterates.append(self._layer(iterates[-1], y, step))
-        return torch.stack(iterates)
-
     def _first(self, y: Tensor) -> Tensor:
-        # x_0 = 0 spares the first layer the product with A.
-        check_batch("y", y, self.A.shape[0])
         return self.steps[0] * (y @ self.A)
 
-    def _layer(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    def _layer(self, k: int, x: Tensor, y: Tensor) -> Tensor:
         residual = torch.addmm(y, x, self.A.T, alpha=-1)  # (B, m)
         direction = residual @ self.A  # (B, n)
         if self.ridge:
             direction = direction - self.ridge * x
-        return x + step * direction
+        return x + self._own(self.steps, k) * direction
 
 
 def _initial_steps(

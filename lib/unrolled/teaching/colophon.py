@@ -16,6 +16,8 @@ from pathlib import Path
 import psutil
 import torch
 
+from unrolled.machine import processor
+
 PACKAGES = ("torch", "numpy", "sympy", "anywidget", "matplotlib")
 
 
@@ -83,12 +85,9 @@ def colophon() -> Colophon:
 
 def hardware() -> str:
     """Processor, cores that this process may use, and memory of this machine."""
-    info = Path("/proc/cpuinfo")
-    names = re.findall(r"model name\s*: (.+)", info.read_text()) if info.exists() else []
-    processor = " ".join((names or [platform.processor() or platform.machine()])[0].split())
     free = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = psutil.virtual_memory().total / 1e9
-    return f"{processor}, {free} {'core' if free == 1 else 'cores'}, {memory:.0f} GB memory"
+    return f"{processor()}, {free} {'core' if free == 1 else 'cores'}, {memory:.0f} GB memory"
 
 
 def peak_memory() -> float:

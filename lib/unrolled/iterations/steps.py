@@ -1,4 +1,4 @@
-"""Classical first-order iterations for least squares, and their step sizes.
+"""Step sizes of gradient descent for least squares.
 
 Throughout, the Hessian H = AᵀA has its nonzero eigenvalues in [low, high], 0 < low ≤ high, and
 gradient descent with steps η_1 … η_K multiplies the error component at eigenvalue λ by
@@ -12,13 +12,9 @@ import math
 import torch
 from torch import Tensor
 
-from unrolled.sensing import SensingOperator, check_batch
-
 __all__ = [
-    "amp",
     "chebyshev_steps",
     "gauss_steps",
-    "heavy_ball",
     "heavy_ball_parameters",
     "lanczos_steps",
     "leja_order",
@@ -181,47 +177,3 @@ def heavy_ball_parameters(low: float, high: float) -> tuple[float, float]:
     root = math.sqrt(high / low)
     r = (root - 1) / (root + 1)
     return (1 + r) ** 2 / high, r**2
-
-
-def heavy_ball(
-    operator: SensingOperator, y: Tensor, *, low: float, high: float, depth: int
-) -> Tensor:
-    """Polyak's heavy ball on ½‖y − Ax‖² from x_0 = 0: all iterates, (depth + 1, B, n).
-
-    x⁺ = x + ηAᵀ(y − Ax) + β(x − x⁻) with the two numbers of `heavy_ball_parameters`.
-    """
-    check_depth(depth)
-    check_batch("y", y, operator.shape[0])
-    step, momentum = heavy_ball_parameters(low, high)
-    iterates = [y.new_zeros(len(y), operator.shape[1])]
-    previous = iterates[0]
-    for _ in range(depth):
-        x = iterates[-1]
-        gradient = operator.adjoint(y - operator.forward(x))
-        iterates.append(x + step * gradient + momentum * (x - previous))
-        previous = x
-    return torch.stack(iterates)
-
-
-def amp(operator: SensingOperator, y: Tensor, *, noise: float, depth: int) -> Tensor:
-    """Bayes-optimal AMP for x ~ N(0, I), w ~ N(0, noise·I): all iterates, (depth + 1, B, n).
-
-    z_k = y − Ax_k + c G_k z_{k−1}, x_{k+1} = G_{k+1}(x_k + Aᵀz_k), with c = n/m and the state
-    evolution G_{k+1} = 1/(1 + noise + c(1 − G_k)), G_0 = 0 (Donoho, Maleki and Montanari 2009).
-    `noise` is the variance σ² ≥ 0 of one entry of w.
-    """
-    check_depth(depth)
-    check_batch("y", y, operator.shape[0])
-    if not (0 <= noise < math.inf):
-        raise ValueError(f"noise is {noise}; a variance σ² with 0 ≤ σ² < ∞ is needed")
-    m, n = operator.shape
-    c = n / m
-    gain = 0.0
-    iterates = [y.new_zeros(len(y), n)]
-    residual = torch.zeros_like(y)
-    for _ in range(depth):
-        x = iterates[-1]
-        residual = y - operator.forward(x) + c * gain * residual
-        gain = 1 / (1 + noise + c * (1 - gain))
-        iterates.append(gain * (x + operator.adjoint(residual)))
-    return torch.stack(iterates)

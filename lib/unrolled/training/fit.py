@@ -1,4 +1,4 @@
-"""Fitting an unrolled network to data."""
+"""Fitting by Adam: one run over the parameters that require a gradient."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-__all__ = ["History", "fit"]
+__all__ = ["History", "fit", "mean_squared_error"]
 
 Batch = tuple[Tensor, Tensor]
 
@@ -38,6 +38,7 @@ def fit(
     *,
     steps: int,
     lr: float = 1e-2,
+    decay: float = 1.0,
     batch_size: int | None = None,
     validation: Batch | None = None,
     validate_every: int = 100,
@@ -54,6 +55,7 @@ def fit(
 
     data: (y, x) of shapes (N, m), (N, n), or a function that draws a fresh batch from a generator.
     steps: Adam steps in all, ≥ 1, those before a resumption included.
+    lr, decay: the learning rate, which falls along half a cosine to lr·decay at the last step.
     batch_size: rows drawn with replacement at each step; None takes all N.
     validation: (y, x) on which the loss is measured every `validate_every` steps; the best
         parameters are restored at the end, and `patience` measurements without improvement stop.
@@ -66,7 +68,7 @@ def fit(
     empty or non-finite data and impossible settings, FloatingPointError when the loss is NaN or
     infinite, naming the step and the parameters that are not finite.
     """
-    _check_settings(steps, lr, batch_size, validate_every, patience, checkpoint_every)
+    _check_settings(steps, lr, decay, batch_size, validate_every, patience, checkpoint_every)
     sampled = callable(data) or batch_size is not None
     if sampled and generator is None:
         raise ValueError("generator is missing; drawing batches needs an explicit torch.Generator")
@@ -82,7 +84,7 @@ def fit(
     parameters = [p for p in net.parameters() if p.requires_grad]
     if not parameters:
         raise ValueError("net has no parameter that requires a gradient; there is nothing to fit")
-    optimiser = torch.optim.Adam(parameters, lr=lr)
+    optimiser = torch.optim.Adam(parameters, lr=lr, fused=True)
     run = _Run(net, optimiser, generator, Path(checkpoint) if checkpoint else None)
     run.resume()
 
@@ -92,13 +94,16 @@ def fit(
         if history.stopped == "patience":
             break
         y, x = _batch(data, batch_size, generator, device)
+        for group in optimiser.param_groups:
+            group["lr"] = lr * (decay + (1 - decay) * (1 + math.cos(math.pi * step / steps)) / 2)
         optimiser.zero_grad(set_to_none=True)
         loss = mean_squared_error(net, y, x)
+        # Before the step, which would spread a NaN to all that it touches.
+        history.loss.append(_finite(float(loss.detach()), step, net, y))
         loss.backward()
         if clip is not None:
             nn.utils.clip_grad_norm_(parameters, clip)
         optimiser.step()
-        history.loss.append(_finite(float(loss.detach()), step, net))
         if callback is not None:
             callback(step, history.loss[-1])
         if validation is not None and ((step + 1) % validate_every == 0 or step + 1 == steps):
@@ -133,7 +138,8 @@ class _Run:
 
     def validate(self, step: int, validation: Batch) -> None:
         with torch.no_grad():
-            loss = _finite(float(mean_squared_error(self.net, *validation)), step, self.net)
+            y, x = validation
+            loss = _finite(float(mean_squared_error(self.net, y, x)), step, self.net, y)
         history = self.history
         best = min(history.validation.values(), default=math.inf)
         history.validation[step] = loss
@@ -178,6 +184,7 @@ class _Run:
 def _check_settings(
     steps: int,
     lr: float,
+    decay: float,
     batch_size: int | None,
     validate_every: int,
     patience: int | None,
@@ -195,6 +202,8 @@ def _check_settings(
             raise ValueError(f"{name} is {count}; it must be at least 1")
     if not 0 < lr < math.inf:
         raise ValueError(f"lr is {lr}; 0 < lr < ∞ is needed")
+    if not 0 <= decay <= 1:
+        raise ValueError(f"decay is {decay}; 0 ≤ decay ≤ 1 is needed")
 
 
 def _checked(name: str, batch: Batch, device: torch.device) -> Batch:
@@ -224,9 +233,16 @@ def _device_of(net: nn.Module) -> torch.device:
     return next(net.parameters(), torch.empty(0)).device
 
 
-def _finite(loss: float, step: int, net: nn.Module) -> float:
-    if not math.isfinite(loss):
-        broken = [name for name, p in net.named_parameters() if not torch.isfinite(p).all()]
-        where = f"; not finite: {', '.join(broken)}" if broken else ""
-        raise FloatingPointError(f"the loss is {loss} at step {step}{where}; try a smaller lr")
-    return loss
+def _finite(loss: float, step: int, net: nn.Module, y: Tensor) -> float:
+    if math.isfinite(loss):
+        return loss
+    where = ""
+    broken = [name for name, p in net.named_parameters() if not torch.isfinite(p).all()]
+    if broken:
+        where += f"; not finite: {', '.join(broken)}"
+    if hasattr(net, "trajectory"):
+        with torch.no_grad():
+            finite = torch.isfinite(net.trajectory(y)).all(2).all(1)
+        if not finite.all():
+            where += f"; the first layer to give NaN or infinity is {int((~finite).int().argmax())}"
+    raise FloatingPointError(f"the loss is {loss} at step {step}{where}; try a smaller lr")

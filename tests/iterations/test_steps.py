@@ -1,20 +1,21 @@
-"""Step sizes have the property that defines each of them; iterations solve their problem."""
+"""Each step size rule has the property that defines it."""
 
 import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unrolled import iterations
 from unrolled.guarantees.convergence import expressions as ex
-from unrolled.sensing import DenseOperator, gaussian
 
+draws = settings(deadline=None)  # the first use of an expression takes longer
 depths = st.integers(1, 10)
 kappas = st.floats(1.1, 500)
 
 
+@draws
 @given(kappa=kappas, depth=depths)
 def test_chebyshev_steps_are_the_expression(kappa, depth):
     roots = [
@@ -27,6 +28,7 @@ def test_chebyshev_steps_are_the_expression(kappa, depth):
     )
 
 
+@draws
 @given(kappa=kappas, depth=depths)
 def test_chebyshev_polynomial_equioscillates(kappa, depth):
     # K + 1 alternating extrema of equal size are what defines the minimax polynomial.
@@ -40,6 +42,7 @@ def test_chebyshev_polynomial_equioscillates(kappa, depth):
     )
 
 
+@draws
 @given(c=st.floats(0.1, 5), noise=st.floats(0, 3), depth=depths)
 def test_semicircle_steps_are_the_expression(c, noise, depth):
     values = {ex.c: c, ex.noise: noise, ex.K: depth}
@@ -51,6 +54,7 @@ def test_semicircle_steps_are_the_expression(c, noise, depth):
     torch.testing.assert_close(iterations.semicircle_steps(c, noise, depth), expected)
 
 
+@draws
 @given(seed=st.integers(0, 1000), depth=st.integers(1, 5))
 def test_gauss_steps_integrate_exactly(seed, depth):
     # What defines a K-point Gauss rule: p is orthogonal to λ·q for every q of degree < K.
@@ -85,6 +89,7 @@ def test_too_few_eigenvalues_are_refused():
         iterations.gauss_steps(torch.ones(3), torch.zeros(3), 1)
 
 
+@draws
 @given(kappa=kappas, depth=depths)
 def test_leja_order_permutes(kappa, depth):
     steps = iterations.chebyshev_steps(1.0, kappa, depth)
@@ -95,36 +100,6 @@ def test_silver_steps_follow_the_ruler_sequence():
     root = 2**0.5
     expected = torch.tensor([root, 2, root, 2 + root, root, 2, root], dtype=torch.float64)
     torch.testing.assert_close(iterations.silver_steps(7), expected)
-
-
-@given(kappa=st.floats(1.5, 50), seed=st.integers(0, 100))
-def test_heavy_ball_reaches_the_accelerated_rate(kappa, seed):
-    spectrum = torch.linspace(1.0, kappa, 12, dtype=torch.float64)
-    signal = torch.randn(1, 12, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    operator = DenseOperator(torch.diag(spectrum.sqrt()))
-    depth = 400
-    iterates = iterations.heavy_ball(
-        operator, operator.forward(signal), low=1.0, high=kappa, depth=depth
-    )
-    error = (iterates - signal).norm(dim=(1, 2))
-    rate = float(ex.accelerated_rate.subs(ex.kappa, kappa))
-    tied = float(ex.tied_rate.subs(ex.kappa, kappa))
-    # Defective eigenvalues cost a factor linear in k at the ends of the spectrum.
-    reached = max(float(error[depth]), 1e-13)
-    assert reached <= max(20 * depth * rate**depth * float(error[0]), 2e-13)
-    if tied**60 > 1e-6:
-        assert float(error[60]) < tied**60 * float(error[0])
-
-
-def test_amp_without_noise_converges_when_there_are_more_equations_than_unknowns():
-    generator = torch.Generator().manual_seed(3)
-    operator = gaussian(400, 100, generator=generator, dtype=torch.float64)
-    x = torch.randn(5, 100, generator=generator, dtype=torch.float64)
-    iterates = iterations.amp(operator, operator.forward(x), noise=0.0, depth=20)
-    errors = (iterates - x).square().mean((1, 2))
-    assert errors[-1] < 1e-9 * errors[0]
-    mistaken = iterations.amp(operator, operator.forward(x), noise=5.0, depth=20)
-    assert (mistaken[-1] - x).square().mean() > 0.1
 
 
 @pytest.mark.parametrize(
@@ -142,10 +117,6 @@ def test_amp_without_noise_converges_when_there_are_more_equations_than_unknowns
         lambda: iterations.gauss_steps(-torch.ones(2), torch.ones(2), 1),
         lambda: iterations.lanczos_steps(torch.ones(2, 3), torch.ones(2, 1), 1),
         lambda: iterations.lanczos_steps(torch.full((1, 1), math.nan), torch.ones(1, 1), 1),
-        lambda: iterations.amp(DenseOperator(torch.eye(2)), torch.ones(1, 2), noise=-1, depth=1),
-        lambda: iterations.heavy_ball(
-            DenseOperator(torch.eye(2)), torch.ones(1, 3), low=1, high=2, depth=1
-        ),
     ],
 )
 def test_bad_input_is_refused(call):

@@ -1,0 +1,141 @@
+"""Proximal gradient methods for the LASSO, min over x of ½‖y − Ax‖² + penalty·‖x‖₁.
+
+For complex x, ‖x‖₁ is the sum of the absolute values |x_i|.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from unrolled.iterations.start import check_measurements, start
+from unrolled.prox import soft_threshold
+from unrolled.sensing import SensingOperator, check_batch
+
+__all__ = ["duality_gap", "fista", "ista"]
+
+
+def ista(
+    operator: SensingOperator,
+    y: Tensor,
+    *,
+    penalty: float,
+    depth: int,
+    step: float | None = None,
+    weights: Tensor | None = None,
+) -> Tensor:
+    """Iterative soft thresholding from x_0 = 0: all iterates, (depth + 1, B, n).
+
+    x⁺ = S_{step·penalty}(x + step·W(y − Ax)). With W = Aᴴ and step ≤ 1/L, L = λ_max(AᴴA), the
+    objective F falls in every iteration, and F(x_k) − min F ≤ L‖x_0 − x*‖²/(2k) for step = 1/L
+    (Beck and Teboulle 2009).
+
+    y: (B, m), real or complex.
+    penalty: ≥ 0; one for all signals.
+    step: > 0, 1/L by default.
+    weights: W, (n, m), Aᴴ by default; with another W the iteration need not descend.
+
+    Raises ValueError for shapes and dtypes that do not fit and numbers out of range.
+    """
+    iterates = [start(operator, y, depth)]
+    step = _check_step(operator, penalty, step)
+    if weights is not None:
+        _check_weights(operator, weights)
+    for _ in range(depth):
+        iterates.append(_proximal_step(operator, y, iterates[-1], penalty, step, weights))
+    return torch.stack(iterates)
+
+
+def fista(
+    operator: SensingOperator,
+    y: Tensor,
+    *,
+    penalty: float,
+    depth: int,
+    step: float | None = None,
+) -> Tensor:
+    """ISTA with momentum from x_0 = 0: all iterates, (depth + 1, B, n).
+
+    x_k = S_{step·penalty}(z_k + step·Aᴴ(y − Az_k)) and
+    z_{k+1} = x_k + (t_k − 1)/t_{k+1}·(x_k − x_{k−1}), with z_1 = x_0, t_1 = 1 and
+    t_{k+1} = (1 + √(1 + 4t_k²))/2. For step = 1/L, F(x_k) − min F ≤ 2L‖x_0 − x*‖²/(k + 1)², but
+    F need not fall in every iteration (Beck and Teboulle 2009). Arguments and errors as for `ista`.
+    """
+    iterates = [start(operator, y, depth)]
+    step = _check_step(operator, penalty, step)
+    z, t = iterates[0], 1.0
+    for _ in range(depth):
+        x = _proximal_step(operator, y, z, penalty, step)
+        t, before = (1 + math.sqrt(1 + 4 * t**2)) / 2, t
+        z = x + (before - 1) / t * (x - iterates[-1])
+        iterates.append(x)
+    return torch.stack(iterates)
+
+
+def duality_gap(operator: SensingOperator, y: Tensor, x: Tensor, penalty: float) -> Tensor:
+    """How far x is from solving the LASSO, at most: F(x) − min F ≤ gap, (B,), up to rounding.
+
+    The gap to the dual problem max Re⟨y, u⟩ − ½‖u‖² over ‖Aᴴu‖_∞ ≤ penalty at the best feasible
+    multiple u of the residual r = y − Ax. It is 0 if and only if x is a solution. Written as
+    ½‖r − u‖² + Σ(penalty·|x_i| − Re(x̄_i (Aᴴu)_i)), where no term is negative.
+
+    y: (B, m), real or complex.
+    x: (B, n), one for each y.
+    penalty: > 0; without a penalty only Aᴴu = 0 is feasible, which certifies nothing.
+
+    Raises ValueError for shapes and dtypes that do not fit and numbers out of range.
+    """
+    if not 0 < penalty < math.inf:
+        raise ValueError(f"penalty is {penalty}; 0 < penalty < ∞ is needed")
+    check_measurements(operator, y)
+    check_batch("x", x, operator.shape[1])
+    if len(x) != len(y):
+        raise ValueError(f"x has {len(x)} rows and y has {len(y)}; one x for each y is needed")
+    residual = y - operator.forward(x)  # (B, m)
+    correlation = operator.adjoint(residual)  # (B, n)
+    tiny = torch.finfo(x.dtype).tiny
+    largest = penalty / correlation.abs().amax(1).clamp(min=tiny)
+    best = (y.conj() * residual).real.sum(1) / residual.abs().square().sum(1).clamp(min=tiny)
+    scale = torch.minimum(torch.maximum(best, -largest), largest)  # (B,), u = scale·residual
+    misfit = (1 - scale).square() * residual.abs().square().sum(1) / 2
+    aligned = scale[:, None] * (x.conj() * correlation).real
+    return misfit + (penalty * x.abs() - aligned).sum(1)
+
+
+def _proximal_step(
+    operator: SensingOperator,
+    y: Tensor,
+    x: Tensor,
+    penalty: float,
+    step: float,
+    weights: Tensor | None = None,
+) -> Tensor:
+    residual = y - operator.forward(x)
+    back = operator.adjoint(residual) if weights is None else residual @ weights.T
+    return soft_threshold(x + step * back, step * penalty)
+
+
+def _check_step(operator: SensingOperator, penalty: float, step: float | None) -> float:
+    if not 0 <= penalty < math.inf:
+        raise ValueError(f"penalty is {penalty}; 0 ≤ penalty < ∞ is needed")
+    if step is None:
+        lipschitz = float(operator.eigenvalues[-1])
+        if lipschitz == 0:
+            raise ValueError("step is missing, and A = 0 has no step 1/λ_max(AᴴA); give a step")
+        return 1 / lipschitz
+    if not 0 < step < math.inf:
+        raise ValueError(f"step is {step}; 0 < step < ∞ is needed")
+    return step
+
+
+def _check_weights(operator: SensingOperator, weights: Tensor) -> None:
+    m, n = operator.shape
+    if weights.shape != (n, m) or weights.dtype != operator.dtype:
+        raise ValueError(
+            f"weights has shape {tuple(weights.shape)} and dtype {weights.dtype}; "
+            f"({n}, {m}) and {operator.dtype} are needed"
+        )
+    if not torch.isfinite(weights).all():
+        raise ValueError("weights holds NaN or infinite entries; all must be finite")

@@ -1,0 +1,60 @@
+"""Gradient methods for least squares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from unrolled.iterations.start import start
+from unrolled.iterations.steps import heavy_ball_parameters
+from unrolled.sensing import SensingOperator
+
+__all__ = ["gradient_descent", "heavy_ball"]
+
+
+def gradient_descent(
+    operator: SensingOperator, y: Tensor, *, steps: Tensor | Sequence[float], ridge: float = 0.0
+) -> Tensor:
+    """Gradient descent on ½‖y − Ax‖² + (ridge/2)‖x‖² from x_0 = 0: all iterates, (K + 1, B, n).
+
+    x_k = x_{k−1} + η_k(Aᴴ(y − Ax_{k−1}) − ridge·x_{k−1}) with η = steps, (K,), of which every step
+    size rule makes a vector: `chebyshev_steps(low, high, depth)` gives the Chebyshev iteration.
+
+    y: (B, m), real or complex.
+    steps: (K,), finite.
+    ridge: ≥ 0.
+
+    Raises ValueError for shapes and dtypes that do not fit and numbers out of range.
+    """
+    steps = torch.as_tensor(steps, dtype=torch.float64)
+    if steps.ndim != 1 or not torch.isfinite(steps).all():
+        raise ValueError(f"steps is {steps}; a finite vector (K,) is needed")
+    if not 0 <= ridge < math.inf:
+        raise ValueError(f"ridge is {ridge}; 0 ≤ ridge < ∞ is needed")
+    iterates = [start(operator, y, len(steps))]
+    for step in steps.tolist():
+        x = iterates[-1]
+        gradient = operator.adjoint(y - operator.forward(x)) - ridge * x
+        iterates.append(x + step * gradient)
+    return torch.stack(iterates)
+
+
+def heavy_ball(
+    operator: SensingOperator, y: Tensor, *, low: float, high: float, depth: int
+) -> Tensor:
+    """Polyak's heavy ball on ½‖y − Ax‖² from x_0 = 0: all iterates, (depth + 1, B, n).
+
+    x⁺ = x + ηAᴴ(y − Ax) + β(x − x⁻) with the two numbers of `heavy_ball_parameters`.
+    """
+    iterates = [start(operator, y, depth)]
+    step, momentum = heavy_ball_parameters(low, high)
+    previous = iterates[0]
+    for _ in range(depth):
+        x = iterates[-1]
+        gradient = operator.adjoint(y - operator.forward(x))
+        iterates.append(x + step * gradient + momentum * (x - previous))
+        previous = x
+    return torch.stack(iterates)

@@ -1,0 +1,193 @@
+"""Networks with coupled weights: LISTA-CP, TiLISTA and ALISTA, with support selection or without.
+
+Their layers are x ← S_θ(x + γWᵀ(y − Ax)): the matrix that acts on x is I − γWᵀA, coupled to the
+one that acts on y. They differ in what is learned of W and γ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from unrolled.networks.lista import check_penalty
+from unrolled.networks.unrolled import UnrolledNet, dense_operator
+from unrolled.prox import largest, soft_threshold
+from unrolled.sensing import DenseOperator
+
+__all__ = ["ALISTA", "LISTACP", "TiLISTA", "analytic_weights", "selection_schedule"]
+
+
+def selection_schedule(depth: int, *, rise: float = 0.012, most: float = 0.13) -> tuple[float, ...]:
+    """The shares of entries that layers 1 … K may leave unshrunk: rise, 2·rise, … up to `most`.
+
+    The defaults are those of Chen et al. (2021) for signals with a tenth of their entries nonzero.
+    Raises ValueError unless 0 ≤ rise and 0 ≤ most ≤ 1.
+    """
+    if not (rise >= 0 and 0 <= most <= 1):
+        raise ValueError(f"rise, most are {rise}, {most}; rise ≥ 0 and 0 ≤ most ≤ 1 are needed")
+    return tuple(min(rise * k, most) for k in range(1, depth + 1))
+
+
+def analytic_weights(A: DenseOperator | Tensor) -> Tensor:
+    """The W (m, n) with wᵢᵀaᵢ = 1 whose WᵀA is closest to the identity: ALISTA's, in closed form.
+
+    Minimises ‖WᵀA‖_F subject to wᵢᵀaᵢ = 1: the columns of (AAᵀ)⁻¹A, each rescaled. Liu et al.
+    (ICLR 2019) pose the problem and solve it iteratively; its solution is the Capon (MVDR)
+    beamformer of array processing. Computed in float64, returned like A.
+    Raises ValueError when A has not full row rank.
+    """
+    A = dense_operator(A).dense()
+    exact = A.double()
+    if torch.linalg.matrix_rank(exact) < len(exact):
+        raise ValueError("A has not full row rank, so that AAᵀ cannot be inverted")
+    W = torch.linalg.solve(exact @ exact.T, exact)
+    return (W / (W * exact).sum(0)).to(A.dtype)
+
+
+class _CoupledNet(UnrolledNet):
+    # What the three share. A subclass gives W: a list of one or K, and steps (K,) or None for 1.
+
+    W: nn.ParameterList | list[Tensor]
+    steps: nn.Parameter | None
+
+    def __init__(
+        self,
+        operator: DenseOperator,
+        depth: int,
+        thresholds: Tensor,
+        selection: Sequence[float] | None,
+        checkpoint: int | Sequence[int] | None,
+    ) -> None:
+        super().__init__(operator.shape, depth, checkpoint=checkpoint)
+        self.register_buffer("A", operator.dense())
+        self.thresholds = nn.Parameter(thresholds)
+        self.selected = _counts(selection, depth, self.A.shape[1])
+
+    def _first(self, y: Tensor) -> Tensor:
+        return self._shrink(0, self._scaled(0, y) @ self._own(self.W, 0))
+
+    def _layer(self, k: int, x: Tensor, y: Tensor) -> Tensor:
+        residual = torch.addmm(y, x, self.A.T, alpha=-1)  # (B, m)
+        u = torch.addmm(x, self._scaled(k, residual), self._own(self.W, k))  # (B, n)
+        return self._shrink(k, u)
+
+    def _scaled(self, k: int, residual: Tensor) -> Tensor:
+        # On m numbers a signal; scaling Wᵀ(y − Ax) itself would take n.
+        return residual if self.steps is None else self._own(self.steps, k) * residual
+
+    def _shrink(self, k: int, u: Tensor) -> Tensor:
+        selected = largest(u, self._own(self.selected, k)) if self.selected else None
+        return soft_threshold(u, self._own(self.thresholds, k), selected=selected)
+
+
+class LISTACP(_CoupledNet):
+    """LISTA with coupled weights: x ← S_θ(x + Wᵀ(y − Ax)), W and θ of each layer learned.
+
+    It starts as ISTA on ½‖y − Ax‖² + penalty·‖x‖₁ with step η = 1/λ_max(AᵀA): W = ηA (m, n),
+    θ = η·penalty.
+
+    A: a real `DenseOperator` or matrix (m, n). depth: K ≥ 1. tied: one W and θ for all layers.
+    penalty: > 0. selection: for each layer the share of entries that, the largest and above the
+    threshold, pass unshrunk (`selection_schedule(depth)`, LISTA-CPSS); None shrinks all.
+    checkpoint: see `UnrolledNet`.
+
+    `net(y)`: (B, m) to (B, n). Raises ValueError for a complex or non-finite A, penalty ≤ 0, shares
+    outside [0, 1] or not one for each layer. Source: Chen et al., NeurIPS 2018.
+    """
+
+    layerwise = ("W", "thresholds")
+    steps = None
+
+    def __init__(
+        self,
+        A: DenseOperator | Tensor,
+        depth: int,
+        *,
+        tied: bool = False,
+        penalty: float = 0.1,
+        selection: Sequence[float] | None = None,
+        checkpoint: int | Sequence[int] | None = None,
+    ) -> None:
+        operator = dense_operator(A)
+        check_penalty(penalty)
+        step = 1 / float(operator.eigenvalues[-1])
+        copies = 1 if tied else max(depth, 0)
+        thresholds = operator.dense().new_full((copies,), step * penalty)
+        super().__init__(operator, depth, thresholds, selection, checkpoint)
+        self.W = nn.ParameterList(step * self.A for _ in range(copies))
+
+
+class TiLISTA(_CoupledNet):
+    """One learned W for all layers: x ← S_θ(x + γWᵀ(y − Ax)), with γ and θ of each layer learned.
+
+    It starts as ISTA: W = A (m, n), γ = η = 1/λ_max(AᵀA), θ = η·penalty. Arguments, result and
+    errors are those of `LISTACP`. Source: Liu et al., ICLR 2019.
+    """
+
+    layerwise = ("steps", "thresholds")
+
+    def __init__(
+        self,
+        A: DenseOperator | Tensor,
+        depth: int,
+        *,
+        penalty: float = 0.1,
+        selection: Sequence[float] | None = None,
+        checkpoint: int | Sequence[int] | None = None,
+    ) -> None:
+        operator = dense_operator(A)
+        check_penalty(penalty)
+        step = 1 / float(operator.eigenvalues[-1])
+        thresholds = operator.dense().new_full((max(depth, 0),), step * penalty)
+        super().__init__(operator, depth, thresholds, selection, checkpoint)
+        self.W = nn.ParameterList([self.A.clone()])
+        self.steps = nn.Parameter(torch.full_like(thresholds, step))
+
+
+class ALISTA(_CoupledNet):
+    """A W computed from A and never learned: x ← S_θ(x + γWᵀ(y − Ax)), only γ and θ learned.
+
+    W = `analytic_weights(A)`. It starts as ISTA with these weights: γ = 1/λ_max(WᵀA),
+    θ = γ·penalty. Two numbers a layer; the other arguments, result and errors are those of
+    `LISTACP`; A must have full row rank. Source: Liu et al., ICLR 2019.
+    """
+
+    layerwise = ("steps", "thresholds")
+
+    def __init__(
+        self,
+        A: DenseOperator | Tensor,
+        depth: int,
+        *,
+        penalty: float = 0.1,
+        selection: Sequence[float] | None = None,
+        checkpoint: int | Sequence[int] | None = None,
+    ) -> None:
+        operator = dense_operator(A)
+        check_penalty(penalty)
+        weights = analytic_weights(operator)
+        step = 1 / weighted_norm(operator.dense(), weights)
+        thresholds = operator.dense().new_full((max(depth, 0),), step * penalty)
+        super().__init__(operator, depth, thresholds, selection, checkpoint)
+        self.register_buffer("weights", weights)
+        self.steps = nn.Parameter(torch.full_like(thresholds, step))
+
+    @property
+    def W(self) -> list[Tensor]:
+        return [self.weights]
+
+
+def weighted_norm(A: Tensor, W: Tensor) -> float:
+    """λ_max(WᵀA) for W = analytic_weights(A), whose WᵀA has real eigenvalues ≥ 0."""
+    return float(torch.linalg.eigvals(A.double() @ W.double().T).real.max())
+
+
+def _counts(selection: Sequence[float] | None, depth: int, n: int) -> tuple[int, ...]:
+    if selection is None:
+        return ()
+    shares = tuple(float(share) for share in selection)
+    if len(shares) != depth or not all(0 <= share <= 1 for share in shares):
+        raise ValueError(f"selection is {list(selection)}; {depth} shares in [0, 1] are needed")
+    return tuple(int(share * n) for share in shares)

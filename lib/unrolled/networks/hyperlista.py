@@ -1,0 +1,80 @@
+"""HyperLISTA: thresholds, momentum and selection computed from the signal, by three numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from unrolled.networks.coupled import analytic_weights
+from unrolled.networks.unrolled import UnrolledNet, dense_operator
+from unrolled.prox import largest, soft_threshold
+from unrolled.sensing import DenseOperator
+
+__all__ = ["HyperLISTA"]
+
+State = tuple[Tensor, Tensor]
+
+
+class HyperLISTA(UnrolledNet):
+    """ALISTA whose numbers in each layer follow from the residual, by three learned numbers.
+
+    With r = y − Ax, A⁺ the pseudo-inverse and W = `analytic_weights(A)`, a layer computes
+    x ← S_θ(x + Wᵀr + β(x − x⁻)), where x⁻ is the iterate before x and, for each signal,
+      θ = c₁‖A⁺r‖₁,
+      β = c₂‖x‖₀,
+      a share c₃ log(‖A⁺y‖₁/‖A⁺r‖₁), kept within [0, 1], of the entries, the largest and above the
+      threshold, passes unshrunk.
+
+    A: a real `DenseOperator` or matrix (m, n) of full row rank. depth: K ≥ 1. start: (c₁, c₂, c₃),
+    nonnegative; with the default c₂ = c₃ = 0 it starts as ISTA with weights W, step 1 and
+    thresholds in proportion to the residual. checkpoint: see `UnrolledNet`.
+
+    `net(y)`: (B, m) to (B, n). The numbers are the parameter `c`. Gradients reach c₁ and c₂; the
+    loss is piecewise constant in c₃, so that a fit needs a search (`training.search`).
+    Source: Chen et al., NeurIPS 2021.
+    """
+
+    def __init__(
+        self,
+        A: DenseOperator | Tensor,
+        depth: int,
+        *,
+        start: Sequence[float] = (0.002, 0.0, 0.0),
+        checkpoint: int | Sequence[int] | None = None,
+    ) -> None:
+        operator = dense_operator(A)
+        super().__init__(operator.shape, depth, checkpoint=checkpoint)
+        if len(start) != 3 or not all(0 <= number < float("inf") for number in start):
+            raise ValueError(f"start is {start!r}; three finite numbers ≥ 0 are needed")
+        self.register_buffer("A", operator.dense())
+        self.register_buffer("W", analytic_weights(operator))
+        # Wᵀr = D A⁺r with a diagonal D: the pseudo-inverse costs no product of its own.
+        pseudo = torch.linalg.pinv(self.A.double()).T
+        self.register_buffer("scale", (pseudo.norm(dim=0) / self.W.double().norm(dim=0)).to(self.A))
+        self.c = nn.Parameter(torch.tensor(start, dtype=self.A.dtype))
+
+    def _inputs(self, y: Tensor) -> tuple[Tensor, ...]:
+        back = y @ self.W  # (B, n)
+        return y, back, self._size(back)
+
+    def _first(self, y: Tensor, back: Tensor, size: Tensor) -> State:
+        return soft_threshold(back, self.c[0] * size), torch.zeros_like(back)
+
+    def _layer(self, k: int, state: State, y: Tensor, back: Tensor, size: Tensor) -> State:
+        x, before = state
+        residual = torch.addmm(y, x, self.A.T, alpha=-1)  # (B, m)
+        direction = residual @ self.W  # (B, n)
+        left = self._size(direction)  # (B, 1)
+        momentum = self.c[1] * (x != 0).sum(1, keepdim=True)
+        u = x + direction + momentum * (x - before)
+        with torch.no_grad():
+            n, tiny = u.shape[1], torch.finfo(u.dtype).tiny  # y = 0 and r = 0 have no logarithm
+            share = self.c[2] * torch.log(size.clamp(min=tiny) / left.clamp(min=tiny))
+            count = (n * share.clamp(0, 1)).long()[:, 0]
+        return soft_threshold(u, self.c[0] * left, selected=largest(u, count)), x
+
+    def _size(self, direction: Tensor) -> Tensor:
+        # ‖A⁺r‖₁ of each signal, (B, 1).
+        return (direction.abs() @ self.scale)[:, None]

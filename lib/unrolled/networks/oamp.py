@@ -1,0 +1,158 @@
+"""Orthogonal AMP, unrolled: an exact linear step and a learned denoiser in each layer."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from unrolled.networks.proxnet import SoftThreshold
+from unrolled.networks.unrolled import UnrolledNet
+from unrolled.sensing import DenseOperator, SensingOperator
+
+__all__ = ["OAMPNet"]
+
+
+class OAMPNet(UnrolledNet):
+    """Orthogonal AMP for y = Ax + w, its damping and its denoisers learned.
+
+    A layer estimates, from the residual, the mean squared error v² of the entries of x, and from
+    it the mean squared error τ² of those of r:
+      v² = max(0, ‖y − Ax‖² − mσ²) / tr(AᵀA),
+      r = x + ϑγW_λ(y − Ax),  W_λ = Aᵀ(AAᵀ + λI)⁻¹,
+      τ² = (v²‖I − ϑγW_λA‖² + σ²‖ϑγW_λ‖²) / n  in Frobenius norms,
+      x ← D(r, τ),  or  (D(r, τ) − d·r)/(1 − d)  with the mean slope d of D at r.
+
+    A: a real `SensingOperator` or matrix (m, n). It is used by its products and its eigenvalues
+        alone, so that a structured operator is never formed.
+    depth: K ≥ 1. noise: σ² ≥ 0, the variance of one entry of w.
+    denoiser: a module called as denoiser(r, tau), (B, n) and (B, 1) to (B, n);
+        `SoftThreshold()` by default. It is used as it is when tied, and copied for each layer
+        otherwise.
+    tied: one denoiser and one ϑ for all layers.
+    divergence_free: what orthogonal AMP needs for its state evolution, in both halves of a layer.
+        With it γ = n/tr(W_λA), so that the linear step has tr(I − γW_λA) = 0, and the denoiser is
+        corrected by its mean slope d (1 − d is held at √ε or more, ε the precision), for which it
+        needs `with_divergence(r, tau)`; but the linear step can then expand errors, by n/m − 1
+        when A has orthonormal rows. Without it γ = 1, there is no correction, and the linear step
+        is, at ϑ = 1, the proximal map of ‖y − Ax‖²/2λ: firmly nonexpansive.
+    lam: λ > 0; by default λ = σ²/v² for each signal in each layer, the linear estimator's best.
+    checkpoint: see `UnrolledNet`.
+
+    Every ϑ starts at 1, where the network is the algorithm, and stays within (0, 2), where the
+    linear step without γ is nonexpansive: `relaxation` holds ρ, and ϑ = 2/(1 + exp(−ρ)).
+
+    `net(y)`: (B, m) to (B, n), the iterate, which is corrected if divergence_free, as in `oamp`.
+    Raises ValueError for a complex or zero A, noise < 0, lam ≤ 0 and denoisers that lack what is
+    needed.
+    Source: Ma and Ping, IEEE Access 2017; unrolled by He et al., IEEE TSP 2020.
+    """
+
+    def __init__(
+        self,
+        A: SensingOperator | Tensor,
+        depth: int,
+        *,
+        noise: float,
+        denoiser: nn.Module | None = None,
+        tied: bool = False,
+        divergence_free: bool = True,
+        lam: float | None = None,
+        checkpoint: int | Sequence[int] | None = None,
+    ) -> None:
+        operator = real_operator(A)
+        super().__init__(operator.shape, depth, checkpoint=checkpoint)
+        if not 0 <= noise < math.inf:
+            raise ValueError(f"noise is {noise}; a variance σ² with 0 ≤ σ² < ∞ is needed")
+        if lam is not None and not 0 < lam < math.inf:
+            raise ValueError(f"lam is {lam}; 0 < lam < ∞ is needed")
+        denoiser = SoftThreshold() if denoiser is None else denoiser
+        if divergence_free and not hasattr(denoiser, "with_divergence"):
+            raise ValueError(
+                f"denoiser is a {type(denoiser).__name__}, which has no method "
+                "with_divergence(r, tau); divergence_free needs one"
+            )
+        self.operator, self.noise, self.lam = operator, noise, lam
+        self.tied, self.divergence_free = tied, divergence_free
+        # Those of AᵀA that can differ from zero; the others are n − min(m, n) zeros.
+        nonzero = operator.eigenvalues[-min(operator.shape) :]
+        self.register_buffer("eigenvalues", nonzero, persistent=False)
+        self.energy = float(self.eigenvalues.double().sum())  # tr(AᵀA)
+        self.largest = float(self.eigenvalues[-1])
+        if not self.energy > 0:
+            raise ValueError("A is zero; it measures nothing")
+        self.relaxation = nn.Parameter(self.eigenvalues.new_zeros(1 if tied else depth))
+        self.denoisers = nn.ModuleList(
+            [denoiser] if tied else [copy.deepcopy(denoiser) for _ in range(depth)]
+        ).to(self.eigenvalues)
+        self.layerwise = () if tied else ("relaxation", "denoisers")
+
+    @property
+    def damping(self) -> Tensor:
+        """ϑ, (K,), or (1,) when tied."""
+        return 2 * torch.sigmoid(self.relaxation)
+
+    def _first(self, y: Tensor) -> Tensor:
+        r, tau = self._estimate(0, None, y)
+        return self._denoise(0, r, tau)
+
+    def _layer(self, k: int, x: Tensor, y: Tensor) -> Tensor:
+        r, tau = self._estimate(k, x, y - self.operator.forward(x))
+        return self._denoise(k, r, tau)
+
+    def _estimate(self, k: int, x: Tensor | None, residual: Tensor) -> tuple[Tensor, Tensor]:
+        # The linear step from x, zero if None: r, (B, n), and τ, (B, 1).
+        variance, lam = self._error(residual)
+        # W_λA has the eigenvalues s/(s + λ). Averages over all n of them, (B, 1) or (1, 1), are
+        # products with 1/(s + λ), which is all that is kept for the backward pass.
+        n, zeros = self.shape[1], self.shape[1] - len(self.eigenvalues)
+        inverse = (self.eigenvalues + lam).reciprocal()  # (B, min(m, n)) or (1, min(m, n))
+        kept = (inverse @ self.eigenvalues)[:, None] / n  # tr(W_λA)/n
+        missed = (zeros + lam * inverse.sum(1, keepdim=True)) / n  # 1 − kept, not cancelling
+        gain = self._own(self.damping, k)
+        gain = gain / kept if self.divergence_free else gain
+        step = self.operator.lmmse(residual, lam)
+        r = gain * step if x is None else torch.addcmul(x, gain, step)
+        # ‖I − gW_λA‖²/n = (1 − g·kept)² + g²·spread, spread the variance of the eigenvalues.
+        if self.lam is None:
+            # For the matched λ = σ²/v², v²·spread + σ²‖W_λ‖²/n is this.
+            rest = variance * kept * missed
+        else:
+            spread = ((self.eigenvalues * inverse - kept).square().sum() + zeros * kept**2) / n
+            filtered = (inverse.square() @ self.eigenvalues)[:, None] / n  # ‖W_λ‖²/n
+            rest = variance * spread + self.noise * filtered
+        square = variance * (1 - gain * kept).square() + gain.square() * rest
+        return r, square.clamp(min=torch.finfo(r.dtype).tiny).sqrt()
+
+    def _error(self, residual: Tensor) -> tuple[Tensor, Tensor]:
+        # v² and λ of each signal, (B, 1), from E‖y − Ax‖² = v²·tr(AᵀA) + mσ². A constant λ is
+        # (1, 1).
+        excess = residual.square().sum(1, keepdim=True) - self.shape[0] * self.noise
+        variance = torch.relu(excess) / self.energy
+        # Beyond these bounds of λ, W_λA or its divergence-free multiple is the same in this
+        # precision; they hold when there is no noise or no error.
+        epsilon = torch.finfo(residual.dtype).eps
+        if self.lam is not None or self.noise == 0:
+            lam = self.lam or epsilon * self.largest
+            return variance, residual.new_full((1, 1), lam)
+        ratio = (variance / self.noise).clamp(min=epsilon / self.largest)  # v²/σ²
+        return self.noise * ratio, ratio.reciprocal().clamp(min=epsilon * self.largest)
+
+    def _denoise(self, k: int, r: Tensor, tau: Tensor) -> Tensor:
+        denoiser = self._own(self.denoisers, k)
+        if not self.divergence_free:
+            return denoiser(r, tau)
+        x, slope = denoiser.with_divergence(r, tau)
+        slope = slope.clamp(max=1 - torch.finfo(r.dtype).eps ** 0.5)
+        return torch.lerp(r, x, 1 / (1 - slope))  # (x − d·r)/(1 − d) in one pass
+
+
+def real_operator(A: SensingOperator | Tensor) -> SensingOperator:
+    """A as a real operator; a matrix becomes a `DenseOperator`. ValueError for a complex one."""
+    operator = A if isinstance(A, SensingOperator) else DenseOperator(A)
+    if operator.dtype.is_complex:
+        raise ValueError(f"A has dtype {operator.dtype}; a real operator is needed")
+    return operator

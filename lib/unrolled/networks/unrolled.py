@@ -1,0 +1,151 @@
+"""What all unrolled networks share: layers run one after the other, and how to store less."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint as recompute
+
+from unrolled.sensing import DenseOperator, SensingOperator, check_batch
+
+__all__ = ["UnrolledNet", "segments"]
+
+T = TypeVar("T")
+
+
+class UnrolledNet(nn.Module):
+    """K layers x_k = T_k(x_{k−1}, y) from x_0 = 0.
+
+    A subclass says how a layer works by `_first` (layer 1, which knows that x_0 = 0) and `_layer`,
+    and may hoist what all layers share into `_inputs`. What a layer hands to the next is the
+    iterate x, (B, n), or a tuple of tensors that begins with it.
+
+    shape: (m, n) of the operator. depth: K ≥ 1.
+    checkpoint: how many layers there are in each segment whose inside is recomputed in the
+        backward pass instead of stored: one number for all segments (the last one may be
+        shorter), or the numbers themselves, which sum to K. None stores everything.
+    layerwise: names of what each layer has of its own, indexed by the layer: a list of parameters
+        or of modules, or a vector (K,). All other parameters are shared by the layers.
+
+    `net(y)`: (B, m) to (B, n); `net(y, depth=k)` stops after k ≤ K layers. `net.trajectory(y)`:
+    (K + 1, B, n), x_0 = 0 first; `net.trajectory(y, depth=k)` runs k layers, and repeats the last
+    one where k > K. Raises ValueError for shapes that do not fit, a dtype that is not
+    the network's, depth < 1 and schedules that do not sum to the depth.
+    """
+
+    layerwise: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        depth: int,
+        *,
+        checkpoint: int | Sequence[int] | None = None,
+    ) -> None:
+        super().__init__()
+        if depth < 1:
+            raise ValueError(f"depth is {depth}; at least one layer is needed")
+        self.shape, self.depth = shape, depth
+        self.segments = segments(depth, checkpoint)
+
+    def forward(self, y: Tensor, depth: int | None = None) -> Tensor:
+        """Estimate x from y, after all K layers or the first `depth` of them."""
+        depth = self.depth if depth is None else depth
+        if not 1 <= depth <= self.depth:
+            raise ValueError(f"depth is {depth}; 1 ≤ depth ≤ {self.depth} is needed")
+        self._check(y)
+        inputs = self._inputs(y)
+        state, start = None, 0
+        for length in self.segments or (depth,):
+            end = min(start + length, depth)
+            if self.segments and torch.is_grad_enabled():
+                # The layers draw nothing at random, so there is no generator state to keep.
+                state = recompute(
+                    self._run, start, end, state, *inputs,
+                    use_reentrant=False, preserve_rng_state=False,
+                )  # fmt: skip
+            else:
+                state = self._run(start, end, state, *inputs)
+            start = end
+            if start == depth:
+                break
+        return _iterate(state)
+
+    def trajectory(self, y: Tensor, depth: int | None = None) -> Tensor:
+        """All iterates, (depth + 1, B, n), the zero start included; K layers by default."""
+        depth = self.depth if depth is None else depth
+        if depth < 1:
+            raise ValueError(f"depth is {depth}; at least one layer is needed")
+        self._check(y)
+        inputs = self._inputs(y)
+        state, iterates = None, []
+        for k in range(depth):
+            state = self._run(k, k + 1, state, *inputs)
+            iterates.append(_iterate(state))
+        return torch.stack([torch.zeros_like(iterates[0]), *iterates])
+
+    def _run(self, start: int, end: int, state: object, *inputs: Tensor) -> object:
+        for k in range(start, end):
+            state = self._layer(k, state, *inputs) if k else self._first(*inputs)
+        return state
+
+    def _inputs(self, y: Tensor) -> tuple[Tensor, ...]:
+        """What every layer is given: y, and products with it that are the same in all layers."""
+        return (y,)
+
+    def _first(self, *inputs: Tensor) -> object:
+        """Layer 1 at x_0 = 0, spared the products with zero."""
+        raise NotImplementedError
+
+    def _layer(self, k: int, state: object, *inputs: Tensor) -> object:
+        """Layer k + 1, k = 1, …, K − 1."""
+        raise NotImplementedError
+
+    def _own(self, values: Sequence[T], k: int) -> T:
+        """What layer k + 1 has of its own; the last there is, if layers share or repeat it."""
+        return values[min(k, len(values) - 1)]
+
+    def _check(self, y: Tensor) -> None:
+        check_batch("y", y, self.shape[0])
+        dtype = next(itertools.chain(self.parameters(), self.buffers())).dtype
+        if y.dtype != dtype:
+            raise ValueError(f"y has dtype {y.dtype}; the network's {dtype} is needed")
+
+
+def segments(depth: int, checkpoint: int | Sequence[int] | None) -> tuple[int, ...]:
+    """The lengths of the checkpointed segments of a network of `depth` layers; () without any.
+
+    checkpoint: None, a length ≥ 1 for all segments, or the lengths, each ≥ 1, which sum to depth.
+    """
+    if checkpoint is None:
+        return ()
+    if isinstance(checkpoint, int):
+        if checkpoint < 1:
+            raise ValueError(f"checkpoint is {checkpoint}; a segment has at least one layer")
+        full, rest = divmod(depth, checkpoint)
+        return (checkpoint,) * full + ((rest,) if rest else ())
+    lengths = tuple(checkpoint)
+    if any(length < 1 for length in lengths) or sum(lengths) != depth:
+        raise ValueError(
+            f"checkpoint is {list(lengths)}, which sums to {sum(lengths)}; positive lengths that "
+            f"sum to the depth {depth} are needed"
+        )
+    return lengths
+
+
+def dense_operator(A: DenseOperator | Tensor) -> DenseOperator:
+    """A as a real `DenseOperator`; ValueError for what cannot be one."""
+    if isinstance(A, SensingOperator) and not isinstance(A, DenseOperator):
+        raise ValueError(f"A is a {type(A).__name__}; this network needs its matrix: A.dense()")
+    operator = A if isinstance(A, DenseOperator) else DenseOperator(A)
+    if operator.dense().is_complex():
+        raise ValueError(f"A has dtype {operator.dense().dtype}; a real matrix is needed")
+    return operator
+
+
+def _iterate(state: object) -> Tensor:
+    return state[0] if isinstance(state, tuple) else state

@@ -1,0 +1,195 @@
+"""Operators that hold their matrix: given, drawn, or built for its angles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from unrolled.sensing.operator import SensingOperator, check_regularisation, check_size
+from unrolled.sensing.transforms import check_power_of_two, hadamard
+
+__all__ = [
+    "DenseOperator",
+    "equiangular_frame",
+    "gaussian",
+    "identity_hadamard",
+    "with_spectrum",
+]
+
+
+class DenseOperator(SensingOperator):
+    """A sensing operator that holds its matrix, and its singular values once they are asked for.
+
+    A: (m, n), real or complex floating point, finite; fixed, so it carries no gradient.
+
+    Raises:
+        ValueError: A is none of that.
+    """
+
+    A: Tensor
+
+    def __init__(self, A: Tensor) -> None:
+        super().__init__()
+        if A.ndim != 2 or 0 in A.shape:
+            raise ValueError(f"A has shape {tuple(A.shape)}; a matrix (m, n) is needed")
+        if not (A.is_floating_point() or A.is_complex()):
+            raise ValueError(f"A has dtype {A.dtype}; a floating-point matrix is needed")
+        if A.requires_grad:
+            raise ValueError("A requires a gradient; an operator is fixed, so give A.detach()")
+        if not torch.isfinite(A).all():
+            raise ValueError("A holds NaN or infinite entries; all must be finite")
+        self.register_buffer("A", A)
+        self.shape = (A.shape[0], A.shape[1])
+        self._factors: tuple[Tensor, Tensor, Tensor] | None = None
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of A."""
+        return self.A.dtype
+
+    def svd(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The thin singular value decomposition A = U diag(s) Vᴴ, computed once: U, s, Vᴴ."""
+        if self._factors is None:
+            # The factors outlive the call. Those first asked for in inference mode may be used
+            # in training later, and those of a torch.func transform after it: A is constant, so
+            # nothing but the transform's wrapper is taken off.
+            with torch.inference_mode(False):
+                factors = torch.linalg.svd(self.A, full_matrices=False)
+                self._factors = tuple(torch.func.debug_unwrap(factor) for factor in factors)
+        return self._factors
+
+    @property
+    def eigenvalues(self) -> Tensor:
+        """The n eigenvalues of H = AᴴA, real, in increasing order, zeros included when m < n."""
+        squares = self.svd()[1] ** 2
+        zeros = squares.new_zeros(self.shape[1] - len(squares))
+        return torch.cat((squares, zeros)).flip(0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self._check_signal(x)
+        return x @ self.A.T
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        self._check_measurement("y", y)
+        return y @ self.A.conj()
+
+    def lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
+        self._check_measurement("r", r)
+        check_regularisation(lam, r)
+        U, singular, Vh = self.svd()
+        return (r @ U.conj()) * (singular / (singular**2 + lam)) @ Vh.conj()
+
+    def dense(self) -> Tensor:
+        return self.A
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> DenseOperator:
+        # Another device takes the factors along; another precision calls for factors of its own.
+        dtype = self.A.dtype
+        super()._apply(fn, recurse)
+        if self._factors is not None:
+            same = self.A.dtype == dtype
+            self._factors = tuple(fn(factor) for factor in self._factors) if same else None
+        return self
+
+    def _load_from_state_dict(self, *args: object) -> None:
+        super()._load_from_state_dict(*args)
+        self._factors = None
+
+
+def gaussian(
+    m: int,
+    n: int,
+    *,
+    generator: torch.Generator,
+    dtype: torch.dtype = torch.float32,
+    unit_columns: bool = False,
+) -> DenseOperator:
+    """Draw A with independent entries of mean 0 and variance 1/m, real or complex.
+
+    Columns have unit norm on average; with unit_columns each is then scaled to unit norm, so that
+    it is uniform on the sphere. Real entries are normal; those of a complex dtype are circular:
+    real and imaginary parts are independent, of variance 1/2m each. The eigenvalues of AᴴA follow
+    the Marchenko–Pastur law with ratio c = n/m as both grow.
+    """
+    check_size("m", m)
+    check_size("n", n)
+    A = torch.randn(m, n, generator=generator, dtype=_double(dtype)) / m**0.5
+    if unit_columns:
+        A = A / torch.linalg.vector_norm(A, dim=0)
+    return DenseOperator(A.to(dtype))
+
+
+def with_spectrum(
+    eigenvalues: Tensor,
+    *,
+    m: int | None = None,
+    generator: torch.Generator,
+    dtype: torch.dtype = torch.float32,
+) -> DenseOperator:
+    """Draw A = U diag(√λ) Vᴴ with random orthogonal U, V, so that AᴴA has the given eigenvalues.
+
+    U and V are uniform (Haar): orthogonal, or unitary for a complex dtype.
+
+    eigenvalues: (n,), nonnegative and finite.
+    m: measurements, n by default; when m < n at least n − m eigenvalues must be 0, since AᴴA has
+        rank at most m.
+
+    Raises:
+        ValueError: eigenvalues that are negative, not finite, or more than rank m allows.
+    """
+    if eigenvalues.ndim != 1 or len(eigenvalues) == 0:
+        raise ValueError(f"eigenvalues has shape {tuple(eigenvalues.shape)}; (n,) is needed")
+    if not torch.isfinite(eigenvalues).all() or (eigenvalues < 0).any():
+        raise ValueError("eigenvalues holds negative or non-finite entries; all must be ≥ 0")
+    n = len(eigenvalues)
+    m = n if m is None else m
+    check_size("m", m)
+    nonzero = int((eigenvalues > 0).sum())
+    if nonzero > m:
+        raise ValueError(f"eigenvalues has {nonzero} positive entries; rank is at most m = {m}")
+    rank = min(m, n)
+    largest = torch.sort(eigenvalues.double(), descending=True).values[:rank]
+    U = _orthogonal(m, generator, _double(dtype))[:, :rank]
+    V = _orthogonal(n, generator, _double(dtype))[:, :rank]
+    return DenseOperator(((U * largest.sqrt()) @ V.mH).to(dtype))
+
+
+def equiangular_frame(*, dtype: torch.dtype = torch.float32) -> DenseOperator:
+    """The equiangular tight frame of 16 unit vectors in ℝ⁶: |⟨a_i, a_j⟩| = 1/3 for all i ≠ j.
+
+    No 16 lines in ℝ⁶ have a smaller largest |cosine| (the Welch bound), and AAᵀ = (16/6)I.
+
+    Rows 3, 7, 11, 12, 13, 14 of the Hadamard matrix of order 16, scaled by 1/√6. Those are the
+    numbers b₃b₂b₁b₀ in binary with b₃b₂ + b₁b₀ odd. They are a (16, 6, 2) difference set
+    of ℤ₂⁴ (each of its nonzero elements is a difference twice), and the characters of a group,
+    restricted to a difference set, are an equiangular tight frame (Xia, Zhou and Giannakis,
+    Achieving the Welch bound with difference sets, IEEE Trans. Inf. Theory 51, 2005).
+    """
+    characters = hadamard(torch.eye(16, dtype=torch.float64)) * 4
+    return DenseOperator((characters[[3, 7, 11, 12, 13, 14]] / 6**0.5).to(dtype))
+
+
+def identity_hadamard(order: int = 64, *, dtype: torch.dtype = torch.float32) -> DenseOperator:
+    """Spikes and Walsh functions: A = [I, H/√order], (order, 2·order), two orthonormal bases.
+
+    Columns have unit norm, and columns of different bases have |⟨a_i, a_j⟩| = 1/√order, so that
+    this is the coherence.
+
+    order: a power of two; ValueError otherwise.
+    """
+    check_power_of_two("order", order)
+    identity = torch.eye(order, dtype=torch.float64)
+    return DenseOperator(torch.cat((identity, hadamard(identity)), 1).to(dtype))
+
+
+def _double(dtype: torch.dtype) -> torch.dtype:
+    return torch.complex128 if dtype.is_complex else torch.float64
+
+
+def _orthogonal(size: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
+    # Haar-distributed: QR of a Gaussian matrix with the signs of R's diagonal moved into Q
+    # (Mezzadri 2007).
+    Q, R = torch.linalg.qr(torch.randn(size, size, generator=generator, dtype=dtype))
+    return Q * torch.sgn(torch.diagonal(R))

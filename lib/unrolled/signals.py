@@ -1,0 +1,282 @@
+"""Signals to recover, the priors that describe them, and measurement noise.
+
+A batch of signals is (count, n). A prior knows how to draw signals, how to estimate one that was
+seen in white Gaussian noise, r = x + N(0, variance), and how large the error of that will be.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from unrolled.sensing import check_batch
+from unrolled.sensing.operator import check_size
+
+__all__ = [
+    "BernoulliGaussian",
+    "Gaussian",
+    "Prior",
+    "add_noise",
+    "compressible",
+    "piecewise_constant",
+    "sparse",
+]
+
+
+class Prior(Protocol):
+    """What message passing asks of a prior with independent real entries of mean zero."""
+
+    @property
+    def n(self) -> int:
+        """How many entries a signal has."""
+
+    @property
+    def second_moment(self) -> float:
+        """E x_i², the mean squared error of the estimate 0."""
+
+    def denoise(self, r: Tensor, variance: float | Tensor) -> tuple[Tensor, Tensor]:
+        """E[x | r] for r = x + N(0, variance), and its derivative with respect to r."""
+
+    def mmse(self, variance: float) -> float:
+        """The error E(x_i − E[x_i | r_i])² of that estimate."""
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Signals with independent N(0, variance) entries. n ≥ 1, 0 < variance < ∞."""
+
+    n: int
+    variance: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_size("n", self.n)
+        _check_signal_variance(self.variance)
+
+    @property
+    def second_moment(self) -> float:
+        """E x_i², the mean squared error of the estimate 0."""
+        return self.variance
+
+    def draw(
+        self, count: int, generator: torch.Generator, dtype: torch.dtype = torch.float32
+    ) -> Tensor:
+        """Draw `count` signals, (count, n)."""
+        return self.variance**0.5 * _normal((count, self.n), generator).to(dtype)
+
+    def denoise(self, r: Tensor, variance: float | Tensor) -> tuple[Tensor, Tensor]:
+        """E[x | r] = r·V/(V + variance) with V the signal's variance, and its derivative.
+
+        r: (B, n), real, r = x + N(0, variance).
+        variance: a number > 0, or one for each row, (B, 1), which is not checked, because a look
+            at it would make a GPU wait.
+
+        Both results are like r. Raises ValueError for shapes and dtypes that do not fit.
+        """
+        gain = self.variance / (self.variance + _noise(r, self.n, variance))
+        return gain * r, gain.expand_as(r)
+
+    def mmse(self, variance: float) -> float:
+        """The mean squared error per entry of `denoise`; 0 ≤ variance < ∞."""
+        _check_variance(variance)
+        return self.variance * variance / (self.variance + variance)
+
+
+@dataclass(frozen=True)
+class BernoulliGaussian:
+    """Sparse signals: each entry is N(0, variance) with probability `rate`, and otherwise 0.
+
+    n ≥ 1, 0 < rate ≤ 1, 0 < variance < ∞; ValueError otherwise.
+    """
+
+    n: int
+    rate: float = 0.1
+    variance: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_size("n", self.n)
+        if not 0 < self.rate <= 1:
+            raise ValueError(f"rate is {self.rate}; 0 < rate ≤ 1 is needed")
+        _check_signal_variance(self.variance)
+
+    @property
+    def second_moment(self) -> float:
+        """E x_i², the mean squared error of the estimate 0."""
+        return self.rate * self.variance
+
+    def draw(
+        self, count: int, generator: torch.Generator, dtype: torch.dtype = torch.float32
+    ) -> Tensor:
+        """Draw `count` signals, (count, n)."""
+        values = self.variance**0.5 * _normal((count, self.n), generator)
+        kept = torch.rand(values.shape, generator=generator, device=generator.device) < self.rate
+        return torch.where(kept, values, 0).to(dtype)
+
+    def denoise(self, r: Tensor, variance: float | Tensor) -> tuple[Tensor, Tensor]:
+        """E[x | r] = π(r)·g·r and its derivative g·π·(1 + (1 − π)·g r²/variance).
+
+        g = V/(V + variance) is the gain where the entry is not 0, π the probability of that
+        given r. Works with log-odds, so that it is stable for any variance.
+
+        r: (B, n), real, r = x + N(0, variance).
+        variance: a number > 0, or one for each row, (B, 1), which is not checked, because a look
+            at it would make a GPU wait.
+
+        Both results are like r. Raises ValueError for shapes and dtypes that do not fit.
+        """
+        noise = _noise(r, self.n, variance)
+        total = self.variance + noise
+        gain = self.variance / total
+        # From evidence 10⁴ on, 1 − π is 0 in every precision; without the bound, 0·∞ follows.
+        evidence = (gain * (r / noise.sqrt()).square()).clamp(max=1e4)
+        log_odds = self._log_odds + (noise.log() - total.log() + evidence) / 2
+        active = torch.sigmoid(log_odds)
+        slope = gain * active * (1 + torch.sigmoid(-log_odds) * evidence)
+        return gain * active * r, slope
+
+    def mmse(self, variance: float) -> float:
+        """The mean squared error per entry of `denoise`, to ten digits; 0 ≤ variance < ∞.
+
+        rate·(g·variance + g·V·E[u²(1 − π)]) with u ~ N(0, 1) and r = u√(V + variance), all terms
+        positive. With u = e^t the integrand is analytic and dies out at both ends, where the
+        trapezoidal rule converges exponentially.
+        """
+        _check_variance(variance)
+        if variance == 0:
+            return 0.0
+        ratio = self.variance / variance
+        t = torch.arange(min(0, -math.log(ratio) / 2) - 14, 4, 1 / 256, dtype=torch.float64)
+        u = t.exp()
+        log_odds = self._log_odds - math.log1p(ratio) / 2 + ratio * u.square() / 2
+        density = math.sqrt(2 / math.pi) * torch.exp(3 * t - u.square() / 2)
+        missed = float((density * torch.sigmoid(-log_odds)).sum()) / 256
+        gain = ratio / (1 + ratio)
+        return self.rate * gain * (variance + self.variance * missed)
+
+    @property
+    def _log_odds(self) -> float:
+        return math.inf if self.rate == 1 else math.log(self.rate) - math.log1p(-self.rate)
+
+
+def sparse(
+    n: int, s: int, count: int, generator: torch.Generator, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """Draw signals with exactly s nonzero entries, each N(0, 1), at random places: (count, n).
+
+    Raises ValueError unless 0 ≤ s ≤ n.
+    """
+    if not 0 <= s <= n:
+        raise ValueError(f"s is {s}; 0 ≤ s ≤ n = {n} is needed")
+    values = _normal((count, n), generator)
+    values[:, s:] = 0
+    return _shuffle(values, generator).to(dtype)
+
+
+def compressible(
+    n: int,
+    power: float,
+    count: int,
+    generator: torch.Generator,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """Draw signals whose sizes, sorted, are 1, 2^−power, …, n^−power: (count, n).
+
+    Signs and places are random. The larger `power` ≥ 0 is, the fewer entries say almost all.
+    """
+    check_size("n", n)
+    if not 0 <= power < math.inf:
+        raise ValueError(f"power is {power}; 0 ≤ power < ∞ is needed")
+    sizes = torch.arange(1, n + 1, dtype=torch.float64, device=generator.device) ** -power
+    signs = _normal((count, n), generator).sign()
+    return _shuffle(sizes * signs, generator).to(dtype)
+
+
+def piecewise_constant(
+    height: int,
+    width: int,
+    count: int,
+    generator: torch.Generator,
+    dtype: torch.dtype = torch.float32,
+    *,
+    pieces: int = 8,
+) -> Tensor:
+    """Draw images of rectangles painted over one another: (count, height·width), row by row.
+
+    The ground is 0; each of the `pieces` ≥ 1 rectangles has random corners and a N(0, 1) value.
+    """
+    for name, value in (("height", height), ("width", width), ("pieces", pieces)):
+        check_size(name, value)
+    values = _normal((count, pieces), generator)
+    down = _intervals(height, (count, pieces), generator)
+    across = _intervals(width, (count, pieces), generator)
+    image = values.new_zeros(count, height, width)
+    for piece in range(pieces):
+        inside = down[:, piece, :, None] & across[:, piece, None, :]
+        image = torch.where(inside, values[:, piece, None, None], image)
+    return image.flatten(1).to(dtype)
+
+
+def add_noise(y: Tensor, snr: float, generator: torch.Generator) -> Tensor:
+    """Measure with noise: y + w, w white with variance ‖y‖²/m · 10^(−snr/10) in each row.
+
+    y: (B, m), real or complex; complex noise is circular.
+    snr: the signal-to-noise ratio in dB, ∞ for no noise.
+
+    Raises ValueError for other shapes, and for an snr that is NaN or −∞.
+    """
+    check_batch("y", y, y.shape[-1] if y.ndim else 0)
+    if not snr > -math.inf:
+        raise ValueError(f"snr is {snr}; a ratio in dB with −∞ < snr ≤ ∞ is needed")
+    deviation = y.abs().square().mean(1, keepdim=True).sqrt() * 10 ** (-snr / 20)
+    w = torch.randn(y.shape, generator=generator, dtype=y.dtype, device=generator.device)
+    return y + deviation * w.to(y.device)
+
+
+def _normal(shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+    # In float64 whatever is asked for, so that a seed means the same signal in every precision.
+    check_size("count", shape[0])
+    return torch.randn(shape, generator=generator, dtype=torch.float64, device=generator.device)
+
+
+def _shuffle(values: Tensor, generator: torch.Generator) -> Tensor:
+    # Each row in an order of its own.
+    keys = torch.rand(
+        values.shape, generator=generator, dtype=torch.float64, device=generator.device
+    )
+    return values.gather(1, keys.argsort(1))
+
+
+def _intervals(length: int, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+    # Which of 0 … length − 1 lie in each random interval, never an empty one: (*shape, length).
+    ends = torch.randint(length, (2, *shape, 1), generator=generator, device=generator.device)
+    place = torch.arange(length, device=generator.device)
+    return (ends.amin(0) <= place) & (place <= ends.amax(0))
+
+
+def _noise(r: Tensor, n: int, variance: float | Tensor) -> Tensor:
+    # The variance as a tensor that broadcasts to r.
+    check_batch("r", r, n)
+    if not r.is_floating_point():
+        raise ValueError(f"r has dtype {r.dtype}; the prior is of real signals")
+    if isinstance(variance, Tensor):
+        if variance.shape != (len(r), 1) or variance.dtype != r.dtype:
+            raise ValueError(
+                f"variance has shape {tuple(variance.shape)} and dtype {variance.dtype}; a number "
+                f"or a tensor ({len(r)}, 1) of dtype {r.dtype} is needed"
+            )
+        return variance
+    _check_variance(variance, least=torch.finfo(r.dtype).tiny)
+    return r.new_full((), variance)
+
+
+def _check_signal_variance(variance: float) -> None:
+    if not 0 < variance < math.inf:
+        raise ValueError(f"variance is {variance}; 0 < variance < ∞ is needed")
+
+
+def _check_variance(variance: float, least: float = 0.0) -> None:
+    if not least <= variance < math.inf:
+        raise ValueError(f"variance is {variance}; {least:.3g} ≤ variance < ∞ is needed")

@@ -1,0 +1,248 @@
+"""ISTA and FISTA solve the LASSO, certified by the duality gap and the optimality conditions."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unrolled.iterations import duality_gap, fista, ista
+from unrolled.prox import soft_threshold
+from unrolled.sensing import DenseOperator
+
+draws = settings(deadline=None, max_examples=10)
+seeds = st.integers(0, 2**31)
+dtypes = st.sampled_from([torch.float64, torch.complex128])
+
+
+class Lasso:
+    """A random instance; the penalty is a share of the least one that makes x = 0 the solution."""
+
+    def __init__(self, seed, dtype=torch.float64, m=15, n=25, share=0.2, spread=0.0):
+        generator = torch.Generator().manual_seed(seed)
+        A = torch.randn(m, n, generator=generator, dtype=dtype) / m**0.5
+        decay = torch.logspace(0, -spread, m, dtype=torch.float64)
+        self.operator = DenseOperator(A * decay[:, None])
+        self.y = torch.randn(3, m, generator=generator, dtype=dtype)
+        self.largest = float(self.operator.adjoint(self.y).abs().max())
+        self.penalty = share * self.largest
+        self.lipschitz = float(self.operator.eigenvalues[-1])
+
+    def run(self, method, depth, **choices):
+        return method(self.operator, self.y, penalty=self.penalty, depth=depth, **choices)
+
+    def objective(self, x):
+        misfit = (self.y - x @ self.operator.dense().T).abs().square().sum(-1)
+        return misfit / 2 + self.penalty * x.abs().sum(-1)
+
+    def gap(self, x):
+        return duality_gap(self.operator, self.y, x, self.penalty)
+
+    def violation(self, x):
+        """How far Aᴴ(y − Ax) is from penalty·∂‖x‖₁, relative to the penalty."""
+        correlation = (self.y - x @ self.operator.dense().T) @ self.operator.dense().conj()
+        nonzero = x != 0
+        away = torch.relu(correlation.abs() - self.penalty)
+        away = torch.where(nonzero, (correlation - self.penalty * torch.sgn(x)).abs(), away)
+        return float(away.max()) / self.penalty
+
+    def solution(self):
+        x = self.run(fista, 1500)[-1]
+        assert (self.gap(x) < 1e-9 * self.objective(x)).all()
+        return x
+
+
+@draws
+@given(seed=seeds, dtype=dtypes, share=st.floats(0.2, 0.5))
+def test_both_solve_the_lasso(seed, dtype, share):
+    problem = Lasso(seed, dtype, share=share)
+    for method, depth in ((ista, 2000), (fista, 1000)):
+        iterates = problem.run(method, depth)
+        assert iterates.shape == (depth + 1, 3, 25)
+        assert iterates.dtype == dtype
+        assert (iterates[0] == 0).all()
+        assert (problem.gap(iterates[-1]) < 1e-5 * problem.objective(iterates[0])).all()
+        assert problem.violation(iterates[-1]) < 1e-2
+        # Neither certificate is given to what is no solution.
+        assert (problem.gap(iterates[1]) > 1e-4 * problem.objective(iterates[0])).any()
+        assert problem.violation(iterates[1]) > 0.03
+
+
+@draws
+@given(seed=seeds, dtype=dtypes)
+def test_solution_is_zero_from_the_largest_penalty_on_and_not_before(seed, dtype):
+    above, below = Lasso(seed, dtype, share=1 + 1e-9), Lasso(seed, dtype, share=0.99)
+    zero = torch.zeros(3, 25, dtype=dtype)
+    assert (above.run(fista, 20) == 0).all()
+    assert (above.gap(zero) < 1e-12).all()
+    assert (below.run(fista, 20)[-1] != 0).any()
+    assert (below.gap(zero) > 1e-9).any()
+
+
+@draws
+@given(seed=seeds, dtype=dtypes, spread=st.floats(0, 2), share=st.floats(0.01, 0.5))
+def test_objective_stays_below_the_bounds(seed, dtype, spread, share):
+    problem = Lasso(seed, dtype, spread=spread, share=share)
+    # F(x) − gap(x) is below min F, and x is so near to the solution that the bounds notice nothing.
+    x = problem.run(fista, 1500)[-1]
+    least = problem.objective(x) - problem.gap(x)
+    rounding = 1e-9 * problem.objective(torch.zeros_like(x)) + problem.gap(x)
+    scale = problem.lipschitz * x.abs().square().sum(1)  # L‖x_0 − x*‖²
+    k = torch.arange(1, 121, dtype=torch.float64)[:, None]
+    slow = problem.objective(problem.run(ista, 120)[1:]) - least
+    fast = problem.objective(problem.run(fista, 120)[1:]) - least
+    assert (slow <= scale / (2 * k) + rounding).all()
+    assert (fast <= 2 * scale / (k + 1) ** 2 + rounding).all()
+
+
+def test_each_bound_can_be_broken():
+    # ISTA is not fast enough for FISTA's bound when A is ill-conditioned …
+    problem = Lasso(0, spread=2.0, share=1e-3)
+    x = problem.run(fista, 20_000)[-1]
+    least, scale = problem.objective(x), problem.lipschitz * x.square().sum(1)
+    k = torch.arange(1, 1001, dtype=torch.float64)[:, None]
+    slow = problem.objective(problem.run(ista, 1000)[1:]) - least
+    fast = problem.objective(problem.run(fista, 1000)[1:]) - least
+    assert (slow > 2 * scale / (k + 1) ** 2).any()
+    assert (fast <= 2 * scale / (k + 1) ** 2).all()
+    # … and with a step beyond 2/L even its own does not hold.
+    far = problem.run(ista, 100, step=2.5 / problem.lipschitz)[1:]
+    assert (problem.objective(far) - least > scale / (2 * k[:100])).any()
+
+
+@draws
+@given(seed=seeds, dtype=dtypes, relaxed=st.floats(0.1, 1))
+def test_ista_never_climbs(seed, dtype, relaxed):
+    problem = Lasso(seed, dtype, share=0.05)
+    values = problem.objective(problem.run(ista, 100, step=relaxed / problem.lipschitz))
+    assert (values[1:] <= values[:-1] * (1 + 1e-12)).all()
+
+
+def test_fista_climbs_now_and_then_and_ista_does_beyond_its_steps():
+    problem = Lasso(0, spread=1.0, share=0.01)
+    values = problem.objective(problem.run(fista, 400))
+    assert (values[1:] > values[:-1] * (1 + 1e-9)).any()
+    values = problem.objective(problem.run(ista, 50, step=2.5 / problem.lipschitz))
+    assert (values[1:] > values[:-1] * (1 + 1e-9)).any()
+
+
+@draws
+@given(seed=seeds, dtype=dtypes, size=st.floats(-3, 1), share=st.floats(0.01, 1.5))
+def test_gap_is_an_upper_bound_for_every_x(seed, dtype, size, share):
+    problem = Lasso(seed, dtype, share=share)
+    solution = problem.run(fista, 2000)[-1]
+    generator = torch.Generator().manual_seed(seed + 1)
+    z = torch.randn(3, 25, generator=generator, dtype=dtype)
+    for x in (10**size * z, soft_threshold(z, 1.0), solution + 10**size * z):
+        gap, value = problem.gap(x), problem.objective(x)
+        assert (gap >= 0).all()
+        assert (gap >= value - problem.objective(solution) - 1e-12 * value).all()
+
+
+def test_a_tenth_of_the_gap_is_no_bound():
+    problem = Lasso(0)
+    x = problem.run(ista, 3)[-1]
+    suboptimality = problem.objective(x) - problem.objective(problem.solution())
+    assert (problem.gap(x) >= suboptimality).all()
+    assert (problem.gap(x) / 10 < suboptimality).any()
+
+
+def test_gap_belongs_to_its_penalty():
+    problem = Lasso(0)
+    x = problem.solution()
+    assert (problem.gap(x) < 1e-9).all()
+    assert (duality_gap(problem.operator, problem.y, x, 2 * problem.penalty) > 1e-2).all()
+    assert (duality_gap(problem.operator, problem.y, x, 0.5 * problem.penalty) > 1e-2).all()
+
+
+def test_gap_of_an_exact_fit_is_what_the_penalty_costs():
+    operator = DenseOperator(torch.eye(3))
+    x = torch.tensor([[1.0, -2.0, 0.0]])
+    torch.testing.assert_close(duality_gap(operator, x, x, 0.5), torch.tensor([1.5]))
+
+
+@draws
+@given(seed=seeds)
+def test_turning_the_measurements_turns_the_solution(seed):
+    problem = Lasso(seed, torch.complex128)
+    before = problem.run(fista, 40)
+    problem.y = problem.y * torch.exp(torch.tensor(0.7j, dtype=torch.complex128))
+    turn = torch.exp(torch.tensor(0.7j, dtype=torch.complex128))
+    torch.testing.assert_close(problem.run(fista, 40), before * turn)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
+def test_weights_take_the_place_of_the_adjoint(dtype):
+    problem = Lasso(3, dtype)
+    A = problem.operator.dense()
+    torch.testing.assert_close(
+        problem.run(ista, 20, weights=A.conj().T.contiguous()), problem.run(ista, 20)
+    )
+    # x = Sθ(x + W(y − Ax)) is written out for a W that is not a multiple of Aᴴ.
+    W = torch.linalg.pinv(A)
+    x = problem.run(ista, 2, weights=W, step=0.5)
+    residual = problem.y - x[1] @ A.T
+    expected = soft_threshold(x[1] + 0.5 * residual @ W.T, 0.5 * problem.penalty)
+    torch.testing.assert_close(x[2], expected)
+    assert not torch.allclose(x[1], problem.run(ista, 1, step=0.5)[1])
+
+
+def test_no_penalty_is_gradient_descent_and_a_given_step_is_used():
+    problem = Lasso(1, share=0.0)
+    x = problem.run(ista, 1, step=0.25)
+    torch.testing.assert_close(x[1], 0.25 * problem.operator.adjoint(problem.y))
+    default = problem.run(ista, 1)
+    torch.testing.assert_close(default[1], problem.operator.adjoint(problem.y) / problem.lipschitz)
+
+
+@pytest.mark.parametrize("method", [ista, fista])
+@pytest.mark.parametrize(
+    ("choices", "sentence"),
+    [
+        ({"penalty": -1.0}, "penalty is -1.0; 0 ≤ penalty < ∞"),
+        ({"penalty": math.nan}, "penalty is nan; 0 ≤ penalty < ∞"),
+        ({"depth": 0}, "depth is 0; at least one layer"),
+        ({"step": 0.0}, "step is 0.0; 0 < step < ∞"),
+        ({"step": math.inf}, "step is inf; 0 < step < ∞"),
+        ({"y": torch.ones(1, 3)}, r"y has shape \(1, 3\)"),
+        ({"y": torch.ones(1, 2, dtype=torch.float64)}, "y has dtype torch.float64"),
+        ({"y": torch.full((1, 2), math.inf)}, "y holds NaN or infinite"),
+        ({"operator": DenseOperator(torch.zeros(2, 2))}, "A = 0 has no step"),
+    ],
+)
+def test_bad_input_is_refused(method, choices, sentence):
+    given = {
+        "operator": DenseOperator(torch.eye(2)), "y": torch.ones(1, 2), "penalty": 0.1, "depth": 2
+    } | choices  # fmt: skip
+    with pytest.raises(ValueError, match=sentence):
+        method(given.pop("operator"), given.pop("y"), **given)
+
+
+@pytest.mark.parametrize(
+    ("weights", "sentence"),
+    [
+        (torch.ones(2, 3), r"weights has shape \(2, 3\) .*\(3, 2\) and torch.float32 are needed"),
+        (torch.ones(3, 2, dtype=torch.float64), "weights has shape .* dtype torch.float64"),
+        (torch.full((3, 2), math.nan), "weights holds NaN"),
+    ],
+)
+def test_bad_weights_are_refused(weights, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        ista(
+            DenseOperator(torch.ones(2, 3)), torch.ones(1, 2), penalty=0.1, depth=1, weights=weights
+        )
+
+
+@pytest.mark.parametrize(
+    ("x", "penalty", "sentence"),
+    [
+        (torch.ones(1, 2), 0.0, "penalty is 0.0; 0 < penalty"),
+        (torch.ones(1, 3), 1.0, r"x has shape \(1, 3\)"),
+        (torch.ones(2, 2), 1.0, "x has 2 rows and y has 1; one x for each y"),
+        (torch.ones(1, 2, dtype=torch.float64), 1.0, "x has dtype"),
+    ],
+)
+def test_bad_points_are_refused(x, penalty, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        duality_gap(DenseOperator(torch.eye(2)), torch.ones(1, 2), x, penalty)

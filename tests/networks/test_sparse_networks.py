@@ -1,0 +1,310 @@
+"""Untrained, each sparse network is its algorithm, iterate by iterate; trained, it learns all."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unrolled.networks import (
+    ALISTA,
+    LISTA,
+    LISTACP,
+    HyperLISTA,
+    TiLISTA,
+    analytic_weights,
+    selection_schedule,
+)
+from unrolled.prox import largest, soft_threshold
+from unrolled.sensing import gaussian, partial_dct
+
+PENALTY = 0.07
+# A constructor that takes only the matrix and the depth, for each network and each of its kinds.
+NETWORKS = {
+    "LISTA": lambda A, depth, **more: LISTA(A, depth, penalty=PENALTY, **more),
+    "LISTA tied": lambda A, depth, **more: LISTA(A, depth, tied=True, penalty=PENALTY, **more),
+    "LISTA-CP": lambda A, depth, **more: LISTACP(A, depth, penalty=PENALTY, **more),
+    "LISTA-CP tied": lambda A, depth, **more: LISTACP(A, depth, tied=True, penalty=PENALTY, **more),
+    "TiLISTA": lambda A, depth, **more: TiLISTA(A, depth, penalty=PENALTY, **more),
+    "ALISTA": lambda A, depth, **more: ALISTA(A, depth, penalty=PENALTY, **more),
+}
+COUPLED = {"LISTA-CP": LISTACP, "TiLISTA": TiLISTA, "ALISTA": ALISTA}
+every_network = pytest.mark.parametrize(
+    "build", [*NETWORKS.values(), HyperLISTA], ids=[*NETWORKS, "HyperLISTA"]
+)
+
+
+def problem(m=6, n=10, batch=3, seed=0, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(seed)
+    operator = gaussian(m, n, generator=generator, dtype=dtype)
+    return operator, torch.randn(batch, m, generator=generator, dtype=dtype)
+
+
+def proximal_gradient(A, y, W, step, penalty, depth, shares=None):
+    """x ← S(x + step·Wᵀ(y − Ax)), written out."""
+    x, iterates = y.new_zeros(len(y), A.shape[1]), []
+    for k in range(depth + 1):
+        iterates.append(x)
+        u = x + step * (y - x @ A.T) @ W
+        selected = None if shares is None or k == depth else largest(u, int(shares[k] * u.shape[1]))
+        x = soft_threshold(u, step * penalty, selected=selected)
+    return torch.stack(iterates)
+
+
+@given(seed=st.integers(0, 99), depth=st.integers(1, 6), selection=st.booleans())
+@pytest.mark.parametrize("name", NETWORKS)
+def test_untrained_it_is_ista(name, seed, depth, selection):
+    operator, y = problem(seed=seed)
+    A = operator.dense()
+    shares, options = None, {}
+    if selection and name in COUPLED:
+        shares = selection_schedule(depth, rise=0.15, most=0.4)
+        options = {"selection": shares}
+    net = NETWORKS[name](operator, depth, **options)
+    W = analytic_weights(A) if name == "ALISTA" else A
+    step = 1 / float(torch.linalg.eigvals(W.T @ A).real.max())
+    expected = proximal_gradient(A, y, W, step, PENALTY, depth, shares)
+    with torch.no_grad():
+        torch.testing.assert_close(net.trajectory(y), expected)
+        torch.testing.assert_close(net(y), expected[-1])
+        torch.testing.assert_close(net(y, depth=1), expected[1])
+    # The comparison can fail: another penalty is another algorithm.
+    other = proximal_gradient(A, y, W, step, 3 * PENALTY, depth, shares)
+    assert not torch.allclose(expected, other)
+
+
+@given(
+    seed=st.integers(0, 99), c=st.tuples(st.floats(0, 0.3), st.floats(0, 0.05), st.floats(0, 0.3))
+)
+def test_hyperlista_is_its_recursion(seed, c):
+    operator, y = problem(seed=seed)
+    A = operator.dense()
+    W, pseudo = analytic_weights(A), torch.linalg.pinv(A)
+    iterates = HyperLISTA(operator, 5, start=c).trajectory(y).detach()
+    torch.testing.assert_close(
+        iterates[1], soft_threshold(y @ W, c[0] * (y @ pseudo.T).abs().sum(1, keepdim=True))
+    )
+    for before, x, after in zip(iterates, iterates[1:], iterates[2:], strict=False):
+        residual = y - x @ A.T
+        size = (residual @ pseudo.T).abs().sum(1, keepdim=True)
+        ratio = (y @ pseudo.T).abs().sum(1, keepdim=True) / size
+        momentum = c[1] * (x != 0).sum(1, keepdim=True)
+        u = x + residual @ W + momentum * (x - before)
+        count = 10 * (c[2] * ratio.log()).clamp(0, 1)[:, 0]
+        clear = (count - count.round()).abs() > 1e-9  # otherwise rounding decides the count
+        expected = soft_threshold(u, c[0] * size, selected=largest(u, count.long()))
+        torch.testing.assert_close(after[clear], expected[clear])
+
+
+def test_hyperlista_starts_as_ista_with_thresholds_from_the_residual():
+    operator, y = problem()
+    net = HyperLISTA(operator, 6)
+    A = operator.dense()
+    W, pseudo, x = analytic_weights(A), torch.linalg.pinv(A), torch.zeros(3, 10).double()
+    for iterate in net.trajectory(y)[1:]:
+        residual = y - x @ A.T
+        size = (residual @ pseudo.T).abs().sum(1, keepdim=True)
+        x = soft_threshold(x + residual @ W, float(net.c.detach()[0]) * size)
+        torch.testing.assert_close(iterate, x)
+
+
+def test_hyperlista_scales_with_the_signal_and_lista_does_not():
+    operator, y = problem()
+    adaptive, fixed = HyperLISTA(operator, 5, start=(0.05, 0.01, 0.1)), ALISTA(operator, 5)
+    with torch.no_grad():
+        torch.testing.assert_close(adaptive(1e-3 * y), 1e-3 * adaptive(y))
+        assert not torch.allclose(fixed(1e-3 * y), 1e-3 * fixed(y))
+
+
+@given(seed=st.integers(0, 99), m=st.integers(1, 5), more=st.integers(0, 4))
+def test_analytic_weights_are_optimal(seed, m, more):
+    operator, _ = problem(m, m + more, seed=seed)
+    A = operator.dense()
+    W = analytic_weights(A)
+    torch.testing.assert_close((W * A).sum(0), torch.ones(m + more).double())
+    # Any other W with unit diagonal is farther from the identity.
+    generator = torch.Generator().manual_seed(seed)
+    change = torch.randn(W.shape, generator=generator, dtype=torch.float64)
+    change = change - (change * A).sum(0) / A.square().sum(0) * A
+    assert torch.linalg.norm((W + 0.1 * change).T @ A) >= torch.linalg.norm(W.T @ A) - 1e-12
+
+
+def test_analytic_weights_need_full_row_rank():
+    with pytest.raises(ValueError, match="full row rank"):
+        analytic_weights(torch.ones(2, 3))
+
+
+def test_selection_lowers_the_error_of_a_network_that_knows_the_support():
+    operator, _ = problem(40, 60, batch=1)
+    x = torch.zeros(1, 60, dtype=torch.float64)
+    x[0, :3] = torch.tensor([3.0, -2.0, 4.0])
+    y = operator.forward(x)
+    plain = ALISTA(operator, 60, penalty=0.3)
+    selecting = ALISTA(operator, 60, penalty=0.3, selection=[0.05] * 60)
+    with torch.no_grad():
+        # Shrinking biases the entries that are kept; passing them does not.
+        assert (selecting(y) - x).norm() < 1e-6 < 1e-2 < (plain(y) - x).norm()
+
+
+@every_network
+def test_gradients_reach_every_parameter_and_are_right(build):
+    operator, y = problem(4, 6)
+    net = build(operator, 3)
+    if isinstance(net, HyperLISTA):
+        with torch.no_grad():
+            net.c.copy_(torch.tensor([0.05, 0.02, 0.0]))
+    net(y).square().sum().backward()
+    learned = {name: p for name, p in net.named_parameters() if p.requires_grad}
+    for name, parameter in learned.items():
+        assert parameter.grad is not None, name
+        assert parameter.grad.count_nonzero(), name
+
+    def output(*values):
+        return torch.func.functional_call(net, dict(zip(learned, values, strict=True)), (y,))
+
+    assert torch.autograd.gradcheck(output, tuple(learned.values()))
+
+
+@every_network
+@pytest.mark.parametrize("checkpoint", [1, 2, 7, [3, 2, 1], [1, 5], [6]])
+def test_checkpointing_changes_no_gradient(build, checkpoint):
+    if checkpoint == [1, 5]:
+        checkpoint = (1, 5)
+    operator, y = problem()
+    gradients = []
+    for schedule in (None, checkpoint):
+        net = build(operator, 6, checkpoint=schedule)
+        net(y).square().sum().backward()
+        gradients.append({name: p.grad for name, p in net.named_parameters()})
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], gradient, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("build", "most"), [(LISTA, 1.2), (LISTACP, 1.6), (ALISTA, 2.1)], ids=["LISTA", "CP", "ALISTA"]
+)
+def test_activations_kept(build, most):
+    """At most so many (B, n) tensors a layer, and with checkpoints fewer still."""
+    m, n, batch, depth = 50, 100, 64, 16
+    operator, y = problem(m, n, batch=batch, dtype=torch.float32)
+
+    def kept(checkpoint):
+        net = build(operator, depth, checkpoint=checkpoint)
+        own = {t.untyped_storage().data_ptr() for t in (*net.parameters(), *net.buffers(), y)}
+        storages = {}
+
+        def pack(tensor):
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in own:
+                storages[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            output = net(y)
+        del output
+        return sum(storages.values()) / (batch * n * 4) / depth
+
+    everything = kept(None)
+    assert everything <= most
+    assert kept(4) < everything / 2
+
+
+@every_network
+def test_run_on_it_repeats_its_last_layer(build):
+    operator, y = problem()
+    net = build(operator, 3)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            noise = torch.rand(parameter.shape, generator=torch.Generator().manual_seed(1))
+            parameter.add_(0.01 * noise)
+        longer = net.trajectory(y, depth=6)
+        torch.testing.assert_close(longer[:4], net.trajectory(y))
+        torch.testing.assert_close(net.trajectory(y, depth=2), longer[:3])
+        if not isinstance(net, HyperLISTA):  # whose layers look back at two iterates
+            inputs = net._inputs(y)
+            torch.testing.assert_close(longer[5], net._layer(2, longer[4], *inputs))
+    assert longer.shape[0] == 7
+    with pytest.raises(ValueError, match="depth is 0"):
+        net.trajectory(y, depth=0)
+
+
+@every_network
+def test_it_computes_in_the_dtype_of_its_matrix(build):
+    for dtype in (torch.float32, torch.float64):
+        operator, y = problem(dtype=dtype)
+        assert build(operator, 3)(y).dtype == dtype
+        assert {p.dtype for p in build(operator.dense(), 3).parameters()} == {dtype}
+
+
+@every_network
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_it_runs_on_a_gpu_unchanged_and_never_waits(build):
+    operator, y = problem()
+    net = build(operator, 5)
+    expected = net(y)
+    net, y = net.to("cuda"), y.to("cuda")
+    net(y)  # compiles the kernels
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        output = net(y)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    torch.testing.assert_close(output.cpu(), expected)
+
+
+@every_network
+def test_bad_measurements_are_refused(build):
+    operator, y = problem()
+    net = build(operator, 3)
+    for bad, sentence in (
+        (y[:, :-1], r"y has shape \(3, 5\); a batch \(B, 6\)"),
+        (y.float(), "y has dtype torch.float32; the network's torch.float64"),
+        (torch.full_like(y, math.nan), "y holds NaN"),
+        (y.to(torch.complex128), "y has dtype torch.complex128"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            net(bad)
+        with pytest.raises(ValueError, match=sentence):
+            net.trajectory(bad)
+    with pytest.raises(ValueError, match="depth is 4; 1 ≤ depth ≤ 3"):
+        net(y, depth=4)
+
+
+@every_network
+def test_bad_arguments_are_refused(build):
+    A = problem()[0].dense()
+    for matrix, depth, more, sentence in (
+        (A, 0, {}, "depth is 0"),
+        (A + math.inf, 3, {}, "A holds NaN or infinite"),
+        (A[0], 3, {}, r"A has shape \(10,\)"),
+        (A + 0j, 3, {}, "A has dtype torch.complex128; a real"),
+        (A, 3, {"checkpoint": 0}, "checkpoint is 0"),
+        (A, 3, {"checkpoint": [2, 2]}, r"checkpoint is \[2, 2\], which sums to 4.* depth 3"),
+        (A, 3, {"checkpoint": [3, 0]}, "positive lengths"),
+        (partial_dct(4, 8, generator=torch.Generator()), 3, {}, "needs its matrix"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            build(matrix, depth, **more)
+
+
+@pytest.mark.parametrize("build", [LISTA, LISTACP, TiLISTA, ALISTA])
+def test_a_penalty_must_be_positive(build):
+    for penalty in (0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match=f"penalty is {penalty}"):
+            build(problem()[0], 3, penalty=penalty)
+
+
+@pytest.mark.parametrize("build", COUPLED.values(), ids=list(COUPLED))
+def test_bad_selections_are_refused(build):
+    for selection in ([0.1], [0.1, 0.2, 1.1], [0.1, -0.1, 0]):
+        with pytest.raises(ValueError, match="3 shares in"):
+            build(problem()[0], 3, selection=selection)
+    with pytest.raises(ValueError, match="rise, most are"):
+        selection_schedule(3, most=2)
+
+
+def test_bad_numbers_are_refused():
+    for start in ((0.1, 0.1), (0.1, -0.1, 0), (math.nan, 0, 0)):
+        with pytest.raises(ValueError, match="three finite numbers"):
+            HyperLISTA(problem()[0], 3, start=start)

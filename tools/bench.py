@@ -1,0 +1,286 @@
+"""Speed and memory as ratios: every network against the matrix products that it cannot do without.
+
+What is compared runs in turns, many times over, and the best time of each counts, so that another
+load on the machine meets all alike. `make bench` prints the tables; nothing here is a test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from unrolled.machine import processor
+from unrolled.networks import (
+    ALISTA,
+    LISTA,
+    LISTACP,
+    HyperLISTA,
+    OAMPNet,
+    TiLISTA,
+    UnrolledNet,
+    selection_schedule,
+)
+from unrolled.sensing import DenseOperator, gaussian, kronecker
+from unrolled.signals import BernoulliGaussian
+
+LAYERS = 16
+Job = Callable[[], object]
+
+
+def seconds(jobs: Sequence[Job], device: torch.device, rounds: int) -> list[float]:
+    """The best time of each job, run in turns."""
+    best = [float("inf")] * len(jobs)
+    for turn in range(rounds + 2):  # two to warm up
+        for i, job in enumerate(jobs):
+            _wait(device)
+            started = time.perf_counter()
+            job()
+            _wait(device)
+            if turn >= 2:
+                best[i] = min(best[i], time.perf_counter() - started)
+    return best
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+class Products:
+    """The matrix products of each network and nothing else, on matrices that have its shapes.
+
+    Layer 1 starts from 0 and multiplies nothing by x.
+    """
+
+    def __init__(self, operator: DenseOperator, batch: int) -> None:
+        m, n = operator.shape
+        self.A = operator.dense()
+        self.square = self.A.new_full((n, n), 1 / n)
+        self.x, self.y = self.A.new_ones(batch, n), self.A.new_ones(batch, m)
+
+    def lista(self) -> None:
+        for k in range(LAYERS):
+            self.y @ self.A
+            if k:
+                self.x @ self.square
+
+    def lista_backward(self) -> None:
+        self.lista()
+        for k in range(LAYERS):
+            self.y.T @ self.x  # towards W₁
+            if k:
+                self.x.T @ self.x  # towards W₂
+                self.x @ self.square.T  # towards x
+
+    def coupled(self) -> None:
+        for k in range(LAYERS):
+            if k:
+                self.x @ self.A.T
+            self.y @ self.A
+
+    def coupled_backward(self) -> None:
+        self.coupled()
+        for k in range(LAYERS):
+            self.y.T @ self.x  # towards W
+            if k:
+                self.x @ self.A.T  # towards x, through the residual
+                self.y @ self.A
+
+    def fixed_backward(self) -> None:
+        self.coupled()
+        for k in range(LAYERS):
+            if k:
+                self.x @ self.A.T
+                self.y @ self.A
+
+
+def sparse_networks(batch: int, m: int, n: int, device: torch.device, rounds: int) -> None:
+    """Forward pass, training step and activations of the sparse networks."""
+    generator = torch.Generator().manual_seed(0)
+    operator = gaussian(m, n, generator=generator, unit_columns=True)
+    x = BernoulliGaussian(n, rate=0.1).draw(batch, generator)
+    y = operator.forward(x)
+    operator, x, y = operator.to(device), x.to(device), y.to(device)
+    products = Products(operator, batch)
+    selection = selection_schedule(LAYERS)
+    networks: dict[str, tuple[UnrolledNet, Job, Job]] = {
+        "LISTA": (LISTA(operator, LAYERS), products.lista, products.lista_backward),
+        "LISTA-CP": (LISTACP(operator, LAYERS), products.coupled, products.coupled_backward),
+        "ALISTA": (ALISTA(operator, LAYERS), products.coupled, products.fixed_backward),
+        "TiLISTA": (TiLISTA(operator, LAYERS), products.coupled, products.coupled_backward),
+        "LISTA-CP, selection": (
+            LISTACP(operator, LAYERS, selection=selection),
+            products.coupled,
+            products.coupled_backward,
+        ),
+        "ALISTA, selection": (
+            ALISTA(operator, LAYERS, selection=selection),
+            products.coupled,
+            products.fixed_backward,
+        ),
+        "HyperLISTA": (
+            HyperLISTA(operator, LAYERS, start=(0.015, 0.004, 0.5)),
+            products.coupled,
+            products.fixed_backward,
+        ),
+    }
+    print(f"\n### Batch {batch}, m = {m}, n = {n}, {LAYERS} layers, float32\n")
+    print("| network | forward, ms | of its products | forward + backward, ms | of its products "
+          "| Adam's step, ms | activations kept, (B, n) a layer |")  # fmt: skip
+    print("|---|--:|--:|--:|--:|--:|--:|")
+    for name, (net, forward, backward) in networks.items():
+        net = net.to(device)
+        optimiser = torch.optim.Adam(net.parameters(), lr=0.0, fused=True)
+
+        def infer(net: nn.Module = net) -> None:
+            with torch.no_grad():
+                net(y)
+
+        def learn(net: nn.Module = net) -> None:
+            net.zero_grad(set_to_none=True)
+            (net(y) - x).square().sum().backward()
+
+        learn()
+        ours, theirs = seconds((infer, forward), device, rounds)
+        both, all_products = seconds((learn, backward), device, rounds)
+        (step,) = seconds((optimiser.step,), device, rounds)
+        print(
+            f"| {name} | {1e3 * ours:.2f} | {ours / theirs:.2f}× | {1e3 * both:.2f} "
+            f"| {both / all_products:.2f}× | {1e3 * step:.2f} "
+            f"| {kept(net, y) / (batch * n * LAYERS):.2f} |",
+            flush=True,
+        )
+    if importlib.util.find_spec("deepinv") and device.type == "cpu":
+        _peer(operator, y, rounds)
+
+
+def kept(net: nn.Module, y: Tensor) -> float:
+    """How many numbers a forward pass keeps for the backward one, those of the network excluded."""
+    own = {t.untyped_storage().data_ptr() for t in (*net.parameters(), *net.buffers(), y)}
+    sizes: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            sizes[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        output = net(y)  # held until the storages are counted
+    del output
+    return sum(sizes.values()) / 4
+
+
+def _peer(operator: DenseOperator, y: Tensor, rounds: int) -> None:
+    # The same iteration in deepinv, where it is installed. It recomputes nothing that differs.
+    import deepinv
+
+    m, n = operator.shape
+    physics = deepinv.physics.LinearPhysics(
+        A=lambda x: x @ operator.A.T, A_adjoint=lambda y: y @ operator.A
+    )
+    step = 1 / float(operator.eigenvalues[-1])
+    model = deepinv.unfolded.unfolded_builder(
+        "PGD",
+        params_algo={"stepsize": [step] * LAYERS, "lambda": [0.1] * LAYERS},
+        trainable_params=["stepsize", "lambda"],
+        data_fidelity=deepinv.optim.L2(),
+        max_iter=LAYERS,
+        prior=deepinv.optim.L1Prior(),
+        custom_init=lambda y, physics: torch.zeros(len(y), n),
+    )
+    ours = LISTACP(operator, LAYERS)
+    products = Products(operator, len(y))
+
+    def run(net: Callable[[], object]) -> Job:
+        def job() -> None:
+            with torch.no_grad():
+                net()
+
+        return job
+
+    times = seconds(
+        (run(lambda: model(y, physics)), run(lambda: ours(y)), products.coupled),
+        torch.device("cpu"),
+        rounds,
+    )
+    print(
+        f"\ndeepinv {deepinv.__version__}, unfolded ISTA, forward: {times[0] / times[2]:.2f}× the "
+        f"products; ours in the same turns: {times[1] / times[2]:.2f}×."
+    )
+
+
+def structured_networks(device: torch.device, rounds: int) -> None:
+    """OAMPNet's linear step on a Kronecker product against its factor products, and when dense."""
+    print("\n### OAMPNet's layers on A₁ ⊗ A₂, float32, batch 4\n")
+    print(
+        "| n | m | linear step, ms | of its factor products | a layer, ms | dense: linear step, ms |"
+    )
+    print("|--:|--:|--:|--:|--:|--:|")
+    for side in (64, 256):
+        generator = torch.Generator().manual_seed(0)
+        rows = 3 * side // 4
+        factors = [gaussian(rows, side, generator=generator) for _ in range(2)]
+        operator = kronecker(*factors).to(device)
+        m, n = operator.shape
+        x = torch.randn(4, n, generator=generator).to(device)
+        y = operator.forward(x)
+        net = OAMPNet(operator, 4, noise=1e-3).to(device)
+        A1, A2 = (factor.dense().to(device) for factor in factors)
+        X, Y = x.reshape(4, side, side), y.reshape(4, rows, rows)
+
+        def products() -> None:  # of one residual and one LMMSE estimate
+            (A1 @ X) @ A2.T  # noqa: B023
+            (A1 @ X) @ A2.T  # noqa: B023  rotate into the left singular vectors
+            (A1.T @ Y) @ A2  # noqa: B023  and out of the right ones
+
+        def linear(operator=operator) -> None:
+            operator.lmmse(y - operator.forward(x), 0.1)  # noqa: B023
+
+        def layers(net=net) -> None:
+            with torch.no_grad():
+                net(y)  # noqa: B023
+
+        jobs = [linear, products, layers]
+        if n <= 4096:
+            dense = DenseOperator(operator.dense())
+            dense.svd()
+            jobs.append(lambda: linear(dense))
+        times = seconds(jobs, device, rounds)
+        last = f"{1e3 * times[3]:.2f}" if len(times) > 3 else f"A alone: {4 * m * n / 1e9:.0f} GB"
+        print(
+            f"| {n:,} | {m:,} | {1e3 * times[0]:.2f} | {times[0] / times[1]:.2f}× "
+            f"| {1e3 * times[2] / 4:.2f} | {last} |",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Print all tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    device = torch.device(options.device)
+    if device.type == "cuda":
+        where = torch.cuda.get_device_name(device)
+    else:
+        where = f"{processor()}, {options.threads} threads"
+    print(f"PyTorch {torch.__version__}, {where}. Best of {options.rounds} turns.")
+    if device.type == "cuda":
+        sparse_networks(4096, 250, 500, device, options.rounds)
+        sparse_networks(4096, 1000, 2000, device, options.rounds)
+    else:
+        sparse_networks(256, 250, 500, device, options.rounds)
+    structured_networks(device, options.rounds)
+
+
+if __name__ == "__main__":
+    main()
