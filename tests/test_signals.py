@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from unrolled import signals
 from unrolled.prox import soft_threshold
-from unrolled.signals import BernoulliGaussian, Gaussian
+from unrolled.signals import BernoulliGaussian, Gaussian, nmse
 
 seeds = st.integers(0, 2**31)
 draws = settings(deadline=None)  # the first call of a torch function may load it
@@ -358,3 +358,14 @@ def test_mmse_has_its_limits():
 def test_bad_input_is_refused(call, sentence):
     with pytest.raises(ValueError, match=sentence):
         call()
+
+
+def test_nmse():
+    x = torch.tensor([[3.0, 0.0], [0.0, 4.0]])
+    errors = nmse(torch.stack((torch.zeros_like(x), 0.9 * x, x)), x)
+    torch.testing.assert_close(errors[:2], torch.tensor([0.0, -20.0]).double(), atol=1e-5, rtol=0)
+    assert errors[2] == -math.inf
+    # The sums are over the batch: a large signal counts for more than a small one.
+    assert nmse(torch.tensor([[0.0, 0.0], [0.0, 4.0]]), x) == pytest.approx(10 * math.log10(9 / 25))
+    with pytest.raises(ValueError, match=r"\(2, 3\), \(2, 2\)"):
+        nmse(torch.zeros(2, 3), x)

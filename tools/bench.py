@@ -25,10 +25,11 @@ from unrolled.networks import (
     UnrolledNet,
     selection_schedule,
 )
-from unrolled.sensing import DenseOperator, gaussian, kronecker
+from unrolled.sensing import DenseOperator, SensingOperator, gaussian, kronecker
 from unrolled.signals import BernoulliGaussian
 
 LAYERS = 16
+BATCH = 4  # of the structured operators
 Job = Callable[[], object]
 
 
@@ -180,7 +181,7 @@ def _peer(operator: DenseOperator, y: Tensor, rounds: int) -> None:
     # The same iteration in deepinv, where it is installed. It recomputes nothing that differs.
     import deepinv
 
-    m, n = operator.shape
+    n = operator.shape[1]
     physics = deepinv.physics.LinearPhysics(
         A=lambda x: x @ operator.A.T, A_adjoint=lambda y: y @ operator.A
     )
@@ -217,47 +218,52 @@ def _peer(operator: DenseOperator, y: Tensor, rounds: int) -> None:
 
 def structured_networks(device: torch.device, rounds: int) -> None:
     """OAMPNet's linear step on a Kronecker product against its factor products, and when dense."""
-    print("\n### OAMPNet's layers on A₁ ⊗ A₂, float32, batch 4\n")
+    print(f"\n### OAMPNet on A₁ ⊗ A₂, batch {BATCH}, float32\n")
     print(
-        "| n | m | linear step, ms | of its factor products | a layer, ms | dense: linear step, ms |"
+        "| n | m | linear step, ms | of its factor products | a layer, ms | linear step, A dense |"
     )
     print("|--:|--:|--:|--:|--:|--:|")
     for side in (64, 256):
-        generator = torch.Generator().manual_seed(0)
-        rows = 3 * side // 4
-        factors = [gaussian(rows, side, generator=generator) for _ in range(2)]
-        operator = kronecker(*factors).to(device)
-        m, n = operator.shape
-        x = torch.randn(4, n, generator=generator).to(device)
-        y = operator.forward(x)
-        net = OAMPNet(operator, 4, noise=1e-3).to(device)
-        A1, A2 = (factor.dense().to(device) for factor in factors)
-        X, Y = x.reshape(4, side, side), y.reshape(4, rows, rows)
+        print(_structured(side, device, rounds), flush=True)
 
-        def products() -> None:  # of one residual and one LMMSE estimate
-            (A1 @ X) @ A2.T  # noqa: B023
-            (A1 @ X) @ A2.T  # noqa: B023  rotate into the left singular vectors
-            (A1.T @ Y) @ A2  # noqa: B023  and out of the right ones
 
-        def linear(operator=operator) -> None:
-            operator.lmmse(y - operator.forward(x), 0.1)  # noqa: B023
+def _structured(side: int, device: torch.device, rounds: int) -> str:
+    generator = torch.Generator().manual_seed(0)
+    rows = 3 * side // 4
+    factors = [gaussian(rows, side, generator=generator) for _ in range(2)]
+    operator = kronecker(*factors).to(device)
+    m, n = operator.shape
+    x = torch.randn(BATCH, n, generator=generator).to(device)
+    y = operator.forward(x)
+    layers = 4
+    net = OAMPNet(operator, layers, noise=1e-3).to(device)
+    A1, A2 = (factor.dense().to(device) for factor in factors)
+    images, measured = x.reshape(BATCH, side, side), y.reshape(BATCH, rows, rows)
 
-        def layers(net=net) -> None:
-            with torch.no_grad():
-                net(y)  # noqa: B023
+    def products() -> None:
+        # Of y − Ax, of the way into the left singular vectors, and of that out of the right ones.
+        (A1 @ images) @ A2.T
+        (A1[:, :rows] @ measured) @ A2[:, :rows].T
+        (A1.T @ measured) @ A2
 
-        jobs = [linear, products, layers]
-        if n <= 4096:
-            dense = DenseOperator(operator.dense())
-            dense.svd()
-            jobs.append(lambda: linear(dense))
-        times = seconds(jobs, device, rounds)
-        last = f"{1e3 * times[3]:.2f}" if len(times) > 3 else f"A alone: {4 * m * n / 1e9:.0f} GB"
-        print(
-            f"| {n:,} | {m:,} | {1e3 * times[0]:.2f} | {times[0] / times[1]:.2f}× "
-            f"| {1e3 * times[2] / 4:.2f} | {last} |",
-            flush=True,
-        )
+    def linear(operator: SensingOperator = operator) -> None:
+        operator.lmmse(y - operator.forward(x), 0.1)
+
+    def forward() -> None:
+        with torch.no_grad():
+            net(y)
+
+    jobs: list[Job] = [linear, products, forward]
+    if n <= 4096:
+        dense = DenseOperator(operator.dense())
+        dense.svd()  # once for all layers and signals
+        jobs.append(lambda: linear(dense))
+    step, alone, passed, *rest = seconds(jobs, device, rounds)
+    last = f"{1e3 * rest[0]:.2f} ms" if rest else f"A alone has {4 * m * n / 1e9:.0f} GB"
+    return (
+        f"| {n:,} | {m:,} | {1e3 * step:.2f} | {step / alone:.2f}× "
+        f"| {1e3 * passed / layers:.2f} | {last} |"
+    )
 
 
 def main() -> None:

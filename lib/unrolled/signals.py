@@ -22,6 +22,7 @@ __all__ = [
     "Prior",
     "add_noise",
     "compressible",
+    "nmse",
     "piecewise_constant",
     "sparse",
 ]
@@ -233,6 +234,19 @@ def add_noise(y: Tensor, snr: float, generator: torch.Generator) -> Tensor:
     deviation = y.abs().square().mean(1, keepdim=True).sqrt() * 10 ** (-snr / 20)
     w = torch.randn(y.shape, generator=generator, dtype=y.dtype, device=generator.device)
     return y + deviation * w.to(y.device)
+
+
+def nmse(estimate: Tensor, x: Tensor) -> Tensor:
+    """The normalised mean squared error 10 log₁₀(Σ‖estimate − x‖²/Σ‖x‖²) over a batch, in dB.
+
+    x: (B, n), not zero. estimate: (B, n), or (…, B, n) for one error each. Returns (…), float64.
+    Raises ValueError for other shapes.
+    """
+    if x.ndim != 2 or estimate.shape[-2:] != x.shape:
+        shapes = f"{tuple(estimate.shape)}, {tuple(x.shape)}"
+        raise ValueError(f"estimate, x have shapes {shapes}; (…, B, n), (B, n) are needed")
+    error = (estimate - x).abs().double().square().sum((-2, -1))
+    return 10 * torch.log10(error / x.abs().double().square().sum())
 
 
 def _normal(shape: tuple[int, int], generator: torch.Generator) -> Tensor:

@@ -33,6 +33,9 @@ def test_runs_what_is_missing_and_nothing_twice(tmp_path):
     with pytest.raises(Killed):
         killed.run(results=tmp_path)
     assert calls == ["1", "2"]
+    # What the interrupted run took counts too.
+    clock = next(tmp_path.glob(".counting/2-*/seconds"))
+    clock.write_text("1000")
     whole, calls = counting()
     assert [c["size"] for c in whole.missing(tmp_path)] == ["2", "inf"]
     whole.run(results=tmp_path)
@@ -45,6 +48,8 @@ def test_runs_what_is_missing_and_nothing_twice(tmp_path):
         {"size": 2, "kind": "a, b", "layer": 0, "error": 0.0},
     ]
     assert whole.rows(tmp_path)[-1]["error"] == math.inf
+    assert [entry["seconds"] > 999 for entry in whole.provenance(tmp_path)] == [False, True, False]
+    assert not list(tmp_path.glob(".counting/*"))
     for entry in whole.provenance(tmp_path):
         assert {"started", "seconds", "device", "torch", "commit"} <= entry.keys()
     assert not list(tmp_path.glob("*.partial"))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unrolled.iterations import duality_gap, fista, ista
+from unrolled.networks import ALISTA, analytic_weights
 from unrolled.prox import soft_threshold
 from unrolled.sensing import DenseOperator
 
@@ -176,16 +177,27 @@ def test_turning_the_measurements_turns_the_solution(seed):
 def test_weights_take_the_place_of_the_adjoint(dtype):
     problem = Lasso(3, dtype)
     A = problem.operator.dense()
-    torch.testing.assert_close(
-        problem.run(ista, 20, weights=A.conj().T.contiguous()), problem.run(ista, 20)
-    )
-    # x = Sθ(x + W(y − Ax)) is written out for a W that is not a multiple of Aᴴ.
-    W = torch.linalg.pinv(A)
+    torch.testing.assert_close(problem.run(ista, 20, weights=A), problem.run(ista, 20))
+    # x = Sθ(x + Wᴴ(y − Ax)) is written out for a W that is not a multiple of A.
+    W = torch.linalg.pinv(A).mH
     x = problem.run(ista, 2, weights=W, step=0.5)
     residual = problem.y - x[1] @ A.T
-    expected = soft_threshold(x[1] + 0.5 * residual @ W.T, 0.5 * problem.penalty)
+    expected = soft_threshold(x[1] + 0.5 * residual @ W.conj(), 0.5 * problem.penalty)
     torch.testing.assert_close(x[2], expected)
     assert not torch.allclose(x[1], problem.run(ista, 1, step=0.5)[1])
+
+
+def test_untrained_alista_is_ista_with_its_weights():
+    problem = Lasso(4)
+    A = problem.operator.dense()
+    W = analytic_weights(A)
+    step = 1 / float(torch.linalg.eigvals(W.T @ A).real.max())
+    net = ALISTA(A, 12, penalty=problem.penalty)
+    expected = problem.run(ista, 12, weights=W, step=step)
+    torch.testing.assert_close(net.trajectory(problem.y), expected)
+    # Neither the weights alone nor the step alone make the difference.
+    for choices in ({"weights": W}, {"step": step}):
+        assert not torch.allclose(expected, problem.run(ista, 12, **choices), rtol=1e-3)
 
 
 def test_no_penalty_is_gradient_descent_and_a_given_step_is_used():
@@ -222,9 +234,9 @@ def test_bad_input_is_refused(method, choices, sentence):
 @pytest.mark.parametrize(
     ("weights", "sentence"),
     [
-        (torch.ones(2, 3), r"weights has shape \(2, 3\) .*\(3, 2\) and torch.float32 are needed"),
-        (torch.ones(3, 2, dtype=torch.float64), "weights has shape .* dtype torch.float64"),
-        (torch.full((3, 2), math.nan), "weights holds NaN"),
+        (torch.ones(3, 2), r"weights has shape \(3, 2\) .*\(2, 3\) and torch.float32 are needed"),
+        (torch.ones(2, 3, dtype=torch.float64), "weights has shape .* dtype torch.float64"),
+        (torch.full((2, 3), math.nan), "weights holds NaN"),
     ],
 )
 def test_bad_weights_are_refused(weights, sentence):

@@ -109,6 +109,14 @@ def test_hyperlista_starts_as_ista_with_thresholds_from_the_residual():
         torch.testing.assert_close(iterate, x)
 
 
+def test_hyperlista_of_nothing_is_nothing_and_a_runaway_is_not_hidden():
+    operator, y = problem()
+    with torch.no_grad():
+        assert not HyperLISTA(operator, 5, start=(0.01, 0.1, 0.1))(torch.zeros_like(y)).any()
+        # A momentum that grows without bound ends in infinity and NaN, not in an error of indices.
+        assert not HyperLISTA(operator, 900, start=(0.0, 9.0, 0.1))(y).isfinite().all()
+
+
 def test_hyperlista_scales_with_the_signal_and_lista_does_not():
     operator, y = problem()
     adaptive, fixed = HyperLISTA(operator, 5, start=(0.05, 0.01, 0.1)), ALISTA(operator, 5)

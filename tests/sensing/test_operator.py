@@ -95,7 +95,7 @@ def test_adjoint_is_the_adjoint(name, dtype, seed):
 
 def test_a_transpose_is_no_adjoint_of_a_complex_matrix():
     class Transposed(DenseOperator):
-        def adjoint(self, y):
+        def _adjoint(self, y):
             return y @ self.A
 
     operator = Transposed(build("wide", COMPLEX).dense())
@@ -271,6 +271,26 @@ def test_bad_batches_are_refused(name, dtype):
 
 
 @operators
+def test_inside_a_network_nothing_is_looked_at(name, dtype):
+    operator = build(name, dtype)
+    m, n = operator.shape
+    calls = [
+        (operator, operator._forward, n),
+        (operator.adjoint, operator._adjoint, m),
+        (lambda r: operator.lmmse(r, 0.1), lambda r: operator._lmmse(r, 0.1), m),
+    ]
+    for checked, unchecked, width in calls:
+        entries = batch(2, width, dtype, 0)
+        assert torch.equal(checked(entries), unchecked(entries))
+        entries[0] = float("nan")
+        with pytest.raises(ValueError, match="holds NaN"):
+            checked(entries)
+        astray = unchecked(entries)  # a NaN flows on, in its own signal
+        assert astray[0].isnan().any()
+        assert torch.isfinite(astray[1]).all()
+
+
+@operators
 def test_bad_regularisation_is_refused(name, dtype):
     operator = build(name, dtype)
     r = batch(3, operator.shape[0], dtype, 0)
@@ -308,10 +328,19 @@ def test_large_entries_are_finite_though_their_sum_is_not(dtype):
 
 
 def test_the_interface_is_for_subclasses():
-    operator = SensingOperator()
+    class Nothing(SensingOperator):
+        shape = (1, 1)
+        dtype = torch.float32
+
+    operator = Nothing()
     for call in (operator, operator.adjoint, lambda r: operator.lmmse(r, 1)):
         with pytest.raises(NotImplementedError):
             call(torch.ones(1, 1))
+        with pytest.raises(ValueError, match="has shape"):  # the checks come first
+            call(torch.ones(1, 2))
     with pytest.raises(NotImplementedError):
         operator.dense()
+    for name in ("dtype", "eigenvalues"):
+        with pytest.raises(NotImplementedError):
+            getattr(SensingOperator(), name)
     assert "shape=(4, 7)" in str(build("wide", REAL))

@@ -62,9 +62,10 @@ class Experiment:
             label = ", ".join(f"{key} {value}" for key, value in configuration.items())
             report(f"{self.name}: {label}")
             folder = results / f".{self.name}" / "-".join(configuration.values())
-            started, clock = datetime.now(UTC), time.perf_counter()
-            rows = self.measure(configuration, torch.device(device), folder)
-            seconds = time.perf_counter() - clock
+            started, watch = datetime.now(UTC), _Stopwatch(folder / "seconds")
+            with watch:
+                rows = self.measure(configuration, torch.device(device), folder)
+            seconds = watch.seconds
             self._record(results, configuration, rows, _provenance(started, seconds, device))
             shutil.rmtree(folder, ignore_errors=True)
             report(f"{self.name}: {label}: {seconds:.0f} s")
@@ -125,6 +126,22 @@ def _write_atomically(path: Path, text: str) -> None:
     partial = path.with_name(path.name + ".partial")
     partial.write_text(text)
     os.replace(partial, path)
+
+
+class _Stopwatch:
+    # Adds up what a configuration has taken, the runs that were interrupted included.
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.seconds = float(file.read_text()) if file.exists() else 0.0
+
+    def __enter__(self) -> None:
+        self.started = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.perf_counter() - self.started
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.file.write_text(str(self.seconds))
 
 
 def _provenance(started: datetime, seconds: float, device: str | torch.device) -> Row:

@@ -6,7 +6,6 @@ SNR 40 and 20 dB; the normalised mean squared error on 10,000 fresh signals afte
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +24,10 @@ from unrolled.networks import (
     selection_schedule,
 )
 from unrolled.sensing import DenseOperator, gaussian
-from unrolled.signals import BernoulliGaussian, add_noise
+from unrolled.signals import BernoulliGaussian, add_noise, nmse
 from unrolled.training import fit_layerwise, search
 
-__all__ = ["LISTA_DEPTH", "nmse"]
+__all__ = ["LISTA_DEPTH"]
 
 M, N, DEPTH = 250, 500, 16
 TEST = 10_000  # signals
@@ -110,12 +109,6 @@ ALGORITHMS = {"ISTA": ista, "FISTA": fista}
 PENALTIES = (0.003, 0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3)
 
 
-def nmse(estimate: Tensor, x: Tensor) -> float:
-    """10 log₁₀(Σ‖estimate − x‖²/Σ‖x‖²) over a batch, in dB."""
-    error, size = ((t.double() ** 2).sum() for t in (estimate - x, x))
-    return 10 * math.log10(float(error / size))
-
-
 def _operator() -> DenseOperator:
     return gaussian(M, N, generator=torch.Generator().manual_seed(0), unit_columns=True)
 
@@ -137,7 +130,7 @@ def _measure(configuration: Configuration, device: torch.device, folder: Path) -
     if name in ALGORITHMS:
         run = ALGORITHMS[name]
         trials = [
-            [nmse(iterate, x) for iterate in run(operator, y, penalty=penalty, depth=DEPTH)]
+            nmse(run(operator, y, penalty=penalty, depth=DEPTH), x).tolist()
             for penalty in PENALTIES
         ]
         return _rows(min(trials, key=lambda errors: errors[-1]), 0)
@@ -145,7 +138,7 @@ def _measure(configuration: Configuration, device: torch.device, folder: Path) -
     net = recipe.train(operator, _draw(operator, snr, recipe.batch), device, folder)
     with torch.no_grad():
         parts = [net.trajectory(part.to(device)).cpu() for part in y.split(TEST // 5)]
-    errors = [nmse(iterate, x) for iterate in torch.cat(parts, 1)]
+    errors = nmse(torch.cat(parts, 1), x).tolist()
     return _rows(errors, sum(p.numel() for p in net.parameters() if p.requires_grad), net)
 
 

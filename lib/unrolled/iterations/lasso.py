@@ -28,14 +28,14 @@ def ista(
 ) -> Tensor:
     """Iterative soft thresholding from x_0 = 0: all iterates, (depth + 1, B, n).
 
-    x⁺ = S_{step·penalty}(x + step·W(y − Ax)). With W = Aᴴ and step ≤ 1/L, L = λ_max(AᴴA), the
+    x⁺ = S_{step·penalty}(x + step·Wᴴ(y − Ax)). With W = A and step ≤ 1/L, L = λ_max(AᴴA), the
     objective F falls in every iteration, and F(x_k) − min F ≤ L‖x_0 − x*‖²/(2k) for step = 1/L
     (Beck and Teboulle 2009).
 
     y: (B, m), real or complex.
     penalty: ≥ 0; one for all signals.
     step: > 0, 1/L by default.
-    weights: W, (n, m), Aᴴ by default; with another W the iteration need not descend.
+    weights: W, (m, n) like A, which is the default; with another W the iteration need not descend.
 
     Raises ValueError for shapes and dtypes that do not fit and numbers out of range.
     """
@@ -113,7 +113,7 @@ def _proximal_step(
     weights: Tensor | None = None,
 ) -> Tensor:
     residual = y - operator.forward(x)
-    back = operator.adjoint(residual) if weights is None else residual @ weights.T
+    back = operator.adjoint(residual) if weights is None else residual @ weights.conj()
     return soft_threshold(x + step * back, step * penalty)
 
 
@@ -131,11 +131,10 @@ def _check_step(operator: SensingOperator, penalty: float, step: float | None) -
 
 
 def _check_weights(operator: SensingOperator, weights: Tensor) -> None:
-    m, n = operator.shape
-    if weights.shape != (n, m) or weights.dtype != operator.dtype:
+    if weights.shape != operator.shape or weights.dtype != operator.dtype:
         raise ValueError(
             f"weights has shape {tuple(weights.shape)} and dtype {weights.dtype}; "
-            f"({n}, {m}) and {operator.dtype} are needed"
+            f"{operator.shape} and {operator.dtype} are needed, as of A"
         )
     if not torch.isfinite(weights).all():
         raise ValueError("weights holds NaN or infinite entries; all must be finite")

@@ -72,7 +72,8 @@ class HyperLISTA(UnrolledNet):
         with torch.no_grad():
             n, tiny = u.shape[1], torch.finfo(u.dtype).tiny  # y = 0 and r = 0 have no logarithm
             share = self.c[2] * torch.log(size.clamp(min=tiny) / left.clamp(min=tiny))
-            count = (n * share.clamp(0, 1)).long()[:, 0]
+            # NaN, of an iterate that has run off, is no number of entries.
+            count = (n * share.nan_to_num(0).clamp(0, 1)).long()[:, 0]
         return soft_threshold(u, self.c[0] * left, selected=largest(u, count)), x
 
     def _size(self, direction: Tensor) -> Tensor:

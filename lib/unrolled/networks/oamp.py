@@ -15,6 +15,9 @@ from unrolled.sensing import DenseOperator, SensingOperator
 
 __all__ = ["OAMPNet"]
 
+# The estimate D(r, τ), with its correction beside it if the network is divergence-free.
+State = Tensor | tuple[Tensor, Tensor]
+
 
 class OAMPNet(UnrolledNet):
     """Orthogonal AMP for y = Ax + w, its damping and its denoisers learned.
@@ -23,8 +26,11 @@ class OAMPNet(UnrolledNet):
     it the mean squared error τ² of those of r:
       v² = max(0, ‖y − Ax‖² − mσ²) / tr(AᵀA),
       r = x + ϑγW_λ(y − Ax),  W_λ = Aᵀ(AAᵀ + λI)⁻¹,
-      τ² = (v²‖I − ϑγW_λA‖² + σ²‖ϑγW_λ‖²) / n  in Frobenius norms,
-      x ← D(r, τ),  or  (D(r, τ) − d·r)/(1 − d)  with the mean slope d of D at r.
+      τ² = (v²‖I − ϑγW_λA‖² + σ²‖ϑγW_λ‖²) / n  in Frobenius norms.
+    The denoiser's estimate D(r, τ) is what the layer gives out. What it hands on as the next
+    layer's x is that estimate, or its correction (D(r, τ) − d·r)/(1 − d) by the mean slope d of D
+    at r. The correction keeps the errors of x and r uncorrelated, but is the worse estimate: where
+    D is the posterior mean, its error is larger by about the factor 1/(1 − d).
 
     A: a real `SensingOperator` or matrix (m, n). It is used by its products and its eigenvalues
         alone, so that a structured operator is never formed.
@@ -45,7 +51,8 @@ class OAMPNet(UnrolledNet):
     Every ϑ starts at 1, where the network is the algorithm, and stays within (0, 2), where the
     linear step without γ is nonexpansive: `relaxation` holds ρ, and ϑ = 2/(1 + exp(−ρ)).
 
-    `net(y)`: (B, m) to (B, n), the iterate, which is corrected if divergence_free, as in `oamp`.
+    `net(y)`: (B, m) to (B, n), the last layer's estimate; `net.trajectory(y)`: (K + 1, B, n), all
+    of them, as from `unrolled.iterations.oamp` with posterior=True.
     Raises ValueError for a complex or zero A, noise < 0, lam ≤ 0 and denoisers that lack what is
     needed.
     Source: Ma and Ping, IEEE Access 2017; unrolled by He et al., IEEE TSP 2020.
@@ -95,15 +102,14 @@ class OAMPNet(UnrolledNet):
         """ϑ, (K,), or (1,) when tied."""
         return 2 * torch.sigmoid(self.relaxation)
 
-    def _first(self, y: Tensor) -> Tensor:
-        r, tau = self._estimate(0, None, y)
-        return self._denoise(0, r, tau)
+    def _first(self, y: Tensor) -> State:
+        return self._denoise(0, *self._linear_step(0, None, y))
 
-    def _layer(self, k: int, x: Tensor, y: Tensor) -> Tensor:
-        r, tau = self._estimate(k, x, y - self.operator.forward(x))
-        return self._denoise(k, r, tau)
+    def _layer(self, k: int, state: State, y: Tensor) -> State:
+        x = state[1] if self.divergence_free else state
+        return self._denoise(k, *self._linear_step(k, x, y - self.operator._forward(x)))
 
-    def _estimate(self, k: int, x: Tensor | None, residual: Tensor) -> tuple[Tensor, Tensor]:
+    def _linear_step(self, k: int, x: Tensor | None, residual: Tensor) -> tuple[Tensor, Tensor]:
         # The linear step from x, zero if None: r, (B, n), and τ, (B, 1).
         variance, lam = self._error(residual)
         # W_λA has the eigenvalues s/(s + λ). Averages over all n of them, (B, 1) or (1, 1), are
@@ -114,7 +120,7 @@ class OAMPNet(UnrolledNet):
         missed = (zeros + lam * inverse.sum(1, keepdim=True)) / n  # 1 − kept, not cancelling
         gain = self._own(self.damping, k)
         gain = gain / kept if self.divergence_free else gain
-        step = self.operator.lmmse(residual, lam)
+        step = self.operator._lmmse(residual, lam)
         r = gain * step if x is None else torch.addcmul(x, gain, step)
         # ‖I − gW_λA‖²/n = (1 − g·kept)² + g²·spread, spread the variance of the eigenvalues.
         if self.lam is None:
@@ -141,13 +147,13 @@ class OAMPNet(UnrolledNet):
         ratio = (variance / self.noise).clamp(min=epsilon / self.largest)  # v²/σ²
         return self.noise * ratio, ratio.reciprocal().clamp(min=epsilon * self.largest)
 
-    def _denoise(self, k: int, r: Tensor, tau: Tensor) -> Tensor:
+    def _denoise(self, k: int, r: Tensor, tau: Tensor) -> State:
         denoiser = self._own(self.denoisers, k)
         if not self.divergence_free:
             return denoiser(r, tau)
-        x, slope = denoiser.with_divergence(r, tau)
+        estimate, slope = denoiser.with_divergence(r, tau)
         slope = slope.clamp(max=1 - torch.finfo(r.dtype).eps ** 0.5)
-        return torch.lerp(r, x, 1 / (1 - slope))  # (x − d·r)/(1 − d) in one pass
+        return estimate, torch.lerp(r, estimate, 1 / (1 - slope))  # (D − d·r)/(1 − d) in one pass
 
 
 def real_operator(A: SensingOperator | Tensor) -> SensingOperator:

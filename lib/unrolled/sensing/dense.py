@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from unrolled.sensing.operator import SensingOperator, check_regularisation, check_size
+from unrolled.sensing.operator import SensingOperator, check_size
 from unrolled.sensing.transforms import check_power_of_two, hadamard
 
 __all__ = [
@@ -67,17 +67,13 @@ class DenseOperator(SensingOperator):
         zeros = squares.new_zeros(self.shape[1] - len(squares))
         return torch.cat((squares, zeros)).flip(0)
 
-    def forward(self, x: Tensor) -> Tensor:
-        self._check_signal(x)
+    def _forward(self, x: Tensor) -> Tensor:
         return x @ self.A.T
 
-    def adjoint(self, y: Tensor) -> Tensor:
-        self._check_measurement("y", y)
+    def _adjoint(self, y: Tensor) -> Tensor:
         return y @ self.A.conj()
 
-    def lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
-        self._check_measurement("r", r)
-        check_regularisation(lam, r)
+    def _lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
         U, singular, Vh = self.svd()
         return (r @ U.conj()) * (singular / (singular**2 + lam)) @ Vh.conj()
 

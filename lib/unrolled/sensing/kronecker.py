@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from unrolled.sensing.dense import DenseOperator
-from unrolled.sensing.operator import SensingOperator, check_regularisation
+from unrolled.sensing.operator import SensingOperator
 
 __all__ = ["KroneckerOperator", "kronecker"]
 
@@ -42,19 +42,15 @@ class KroneckerOperator(SensingOperator):
         products = torch.outer(self.first.eigenvalues, self.second.eigenvalues)
         return products.flatten().sort().values
 
-    def forward(self, x: Tensor) -> Tensor:
-        self._check_signal(x)
+    def _forward(self, x: Tensor) -> Tensor:
         image = x.reshape(len(x), self.first.shape[1], self.second.shape[1])
         return _both_sides(self.first.A, image, self.second.A).flatten(1)
 
-    def adjoint(self, y: Tensor) -> Tensor:
-        self._check_measurement("y", y)
+    def _adjoint(self, y: Tensor) -> Tensor:
         image = y.reshape(len(y), self.first.shape[0], self.second.shape[0])
         return _both_sides(self.first.A.mH, image, self.second.A.mH).flatten(1)
 
-    def lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
-        self._check_measurement("r", r)
-        check_regularisation(lam, r)
+    def _lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
         if isinstance(lam, Tensor):
             lam = lam.reshape(-1, 1, 1)  # one for each image
         (U1, s1, V1h), (U2, s2, V2h) = self.first.svd(), self.second.svd()

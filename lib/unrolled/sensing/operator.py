@@ -14,8 +14,12 @@ class SensingOperator(nn.Module):
     """A linear map from signals (B, n) to measurements (B, m), with its adjoint and LMMSE step.
 
     It is a module, so that a network that holds an operator takes it along to a GPU.
-    Subclasses set `shape` and give `dtype`, `forward`, `adjoint`, `lmmse`, `eigenvalues` and
-    `dense`. Every batch is of the operator's own dtype, real or complex.
+    Every batch is of the operator's own dtype, real or complex, and finite.
+
+    Subclasses set `shape` and give `dtype`, `eigenvalues`, `dense` and what `forward`, `adjoint`
+    and `lmmse` call once they have checked their arguments: `_forward`, `_adjoint` and `_lmmse`.
+    A network, which checks y where it comes in, calls these in its layers, so that a layer that
+    goes astray is not met by an error about an argument that nobody gave.
     """
 
     shape: tuple[int, int]
@@ -32,11 +36,13 @@ class SensingOperator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Measure: (B, n) to (B, m), Ax for each row x."""
-        raise NotImplementedError
+        self._check("x", x, self.shape[1])
+        return self._forward(x)
 
     def adjoint(self, y: Tensor) -> Tensor:
         """Back-project: (B, m) to (B, n), Aᴴy for each row y."""
-        raise NotImplementedError
+        self._check("y", y, self.shape[0])
+        return self._adjoint(y)
 
     def lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
         """Linear estimate Aᴴ(AAᴴ + λI)⁻¹r of a white signal from r: (B, m) to (B, n).
@@ -44,7 +50,9 @@ class SensingOperator(nn.Module):
         lam: λ > 0, a number, or a real tensor with one value or one for each row, (B, 1). A tensor
             may carry a gradient, and its values are not checked: a look would make a GPU wait.
         """
-        raise NotImplementedError
+        self._check("r", r, self.shape[0])
+        check_regularisation(lam, r)
+        return self._lmmse(r, lam)
 
     def dense(self) -> Tensor:
         """The matrix itself, (m, n)."""
@@ -54,13 +62,18 @@ class SensingOperator(nn.Module):
         """What `print` shows."""
         return f"shape={self.shape}, dtype={self.dtype}"
 
-    def _check_signal(self, x: Tensor) -> None:
-        check_batch("x", x, self.shape[1])
-        check_dtype("x", x, self.dtype)
+    def _forward(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
 
-    def _check_measurement(self, name: str, y: Tensor) -> None:
-        check_batch(name, y, self.shape[0])
-        check_dtype(name, y, self.dtype)
+    def _adjoint(self, y: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def _lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def _check(self, name: str, batch: Tensor, width: int) -> None:
+        check_batch(name, batch, width)
+        check_dtype(name, batch, self.dtype)
 
 
 def check_batch(name: str, batch: Tensor, width: int) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from unrolled.sensing.operator import SensingOperator, check_regularisation, check_size
+from unrolled.sensing.operator import SensingOperator, check_size
 
 __all__ = [
     "PartialTransform",
@@ -145,22 +145,18 @@ class PartialTransform(SensingOperator):
         like = self._like.real
         return torch.cat((like.new_zeros(n - m), like.new_ones(m)))
 
-    def forward(self, x: Tensor) -> Tensor:
-        self._check_signal(x)
+    def _forward(self, x: Tensor) -> Tensor:
         return self.transform(x).index_select(1, self.rows)
 
-    def adjoint(self, y: Tensor) -> Tensor:
-        self._check_measurement("y", y)
+    def _adjoint(self, y: Tensor) -> Tensor:
         return self.inverse(y.new_zeros(len(y), self.shape[1]).index_copy(1, self.rows, y))
 
-    def lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
-        self._check_measurement("r", r)
-        check_regularisation(lam, r)
-        return self.adjoint(r) / (1 + lam)
+    def _lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
+        return self._adjoint(r) / (1 + lam)
 
     def dense(self) -> Tensor:
         unit = torch.eye(self.shape[1], dtype=self.dtype, device=self._like.device)
-        return self.forward(unit).T.contiguous()
+        return self._forward(unit).T.contiguous()
 
 
 def partial_dct(

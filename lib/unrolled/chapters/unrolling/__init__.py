@@ -1,8 +1,8 @@
 """What the unrolling chapter shows beside its theorems."""
 
+from unrolled.chapters.unrolling.depth import best, depth_chart
 from unrolled.chapters.unrolling.explorable import RUN_ON_CHART
 from unrolled.chapters.unrolling.lab import RUN_ON_LAB
-from unrolled.chapters.unrolling.networks import UnrolledISTA, UnrolledOAMP, soft_threshold
 from unrolled.chapters.unrolling.picture import loop_and_layers
 from unrolled.chapters.unrolling.quickchecks import (
     BIAS,
@@ -11,6 +11,7 @@ from unrolled.chapters.unrolling.quickchecks import (
     QUICK_CHECKS,
     RUN_FOR_EVER,
     SAME_MAP,
+    SCALED,
     WRITE_LAYER,
 )
 from unrolled.chapters.unrolling.signals import SparseProblem
@@ -24,10 +25,10 @@ __all__ = [
     "RUN_ON_CHART",
     "RUN_ON_LAB",
     "SAME_MAP",
+    "SCALED",
     "WRITE_LAYER",
     "SparseProblem",
-    "UnrolledISTA",
-    "UnrolledOAMP",
+    "best",
+    "depth_chart",
     "loop_and_layers",
-    "soft_threshold",
 ]

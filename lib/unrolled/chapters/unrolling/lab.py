@@ -1,21 +1,33 @@
-"""The lab of the unrolling chapter: train an unrolled ISTA, then run it beyond its depth."""
+"""The lab of the unrolling chapter: train a network, then run it beyond its depth."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from unrolled.chapters.unrolling.networks import UnrolledISTA
 from unrolled.chapters.unrolling.signals import SparseProblem
-from unrolled.teaching import Lab, Number, Progress, Toggle
+from unrolled.iterations import ista
+from unrolled.networks import ALISTA, LISTA, LISTACP, TiLISTA, UnrolledNet
+from unrolled.sensing import DenseOperator
+from unrolled.signals import nmse
+from unrolled.teaching import Choice, Lab, Number, Progress
 from unrolled.teaching.figures import MUTED, Figure
 from unrolled.training import fit
 
 RUN = 40  # layers that are run
 FLOOR, CEILING = -25.0, 20.0  # of the picture, dB
 PENALTY = 0.1
+
+NETWORKS: dict[str, Callable[[DenseOperator, int], UnrolledNet]] = {
+    "LISTA": LISTA,
+    "LISTA-CP": LISTACP,
+    "LISTA-CP, tied": lambda operator, depth: LISTACP(operator, depth, tied=True),
+    "TiLISTA": TiLISTA,
+    "ALISTA": ALISTA,
+}
 
 
 @dataclass(frozen=True)
@@ -32,14 +44,13 @@ class RunOn:
         return int(self.trained.argmin())
 
 
-def train(progress: Progress, depth: int, matrix: bool, steps: int) -> RunOn:
+def train(progress: Progress, network: str, depth: int, steps: int) -> RunOn:
     """Train on fresh sparse signals; measure the error after each layer on others."""
     progress.device = "cpu"  # far too small to gain from anything else
     problem = SparseProblem(m=32, n=64, seed=0)
     y, x = problem.draw(torch.Generator().manual_seed(1), 500)
-    net = UnrolledISTA(problem.operator, depth, penalty=PENALTY, matrix=matrix)
-    with torch.no_grad():
-        plain = problem.decibels(net.run(y, RUN), x)
+    net = NETWORKS[network](problem.operator, depth)
+    plain = nmse(ista(problem.operator, y, penalty=PENALTY, depth=RUN), x)
     fit(
         net,
         problem.draw,
@@ -49,7 +60,7 @@ def train(progress: Progress, depth: int, matrix: bool, steps: int) -> RunOn:
         progress=False,
     )
     with torch.no_grad():
-        trained = problem.decibels(net.run(y, RUN), x)
+        trained = nmse(net.trajectory(y, depth=RUN), x)
     return RunOn(depth, trained, plain)
 
 
@@ -89,10 +100,10 @@ def summary(result: RunOn) -> str:
 
 RUN_ON_LAB = Lab(
     name="unrolling.run-on",
-    title="Train an unrolled ISTA, then let it run on",
+    title="Train a network, then let it run on",
     controls=(
+        Choice("network", "network", tuple(NETWORKS), "LISTA-CP"),
         Number("depth", "layers K it is trained for", 4, 1, 12, 1, integer=True),
-        Toggle("matrix", "learn the matrix W, not the thresholds alone", True),
         Number("steps", "training steps", 300, 20, 1000, 20, integer=True),
     ),
     compute=train,
@@ -100,7 +111,7 @@ RUN_ON_LAB = Lab(
     alt=describe,
     caption=(
         "Layers beyond $K$ repeat the last one. Look to the right of the dotted line: the training "
-        "loss never saw it."
+        "loss never saw it. Then tie the layers, so that they all are the one that is repeated."
     ),
     summary=summary,
 )

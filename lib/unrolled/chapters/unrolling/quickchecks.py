@@ -9,13 +9,21 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from unrolled.chapters.unrolling.networks import UnrolledISTA, soft_threshold
 from unrolled.guarantees.unrolling import (
     TwoEigenvalues,
     divergence_free_step,
     row_orthogonal,
 )
-from unrolled.networks import GradientNet
+from unrolled.networks import (
+    ALISTA,
+    LISTACP,
+    GradientNet,
+    HyperLISTA,
+    OAMPNet,
+    TiLISTA,
+    UnrolledNet,
+)
+from unrolled.prox import soft_threshold
 from unrolled.sensing import DenseOperator, gaussian
 from unrolled.teaching import Misconception, Option, QuickCheck
 
@@ -111,10 +119,6 @@ def _count(net: nn.Module) -> int:
 
 
 @cache
-def _ista(tied: bool) -> int:
-    return _count(UnrolledISTA(_sized(), 10, penalty=0.1, matrix=True, tied=tied))
-
-
 def _sized() -> DenseOperator:
     return gaussian(25, 50, generator=_generator())
 
@@ -122,20 +126,64 @@ def _sized() -> DenseOperator:
 PARAMETERS = QuickCheck.numeric(
     name="unrolling.parameters",
     prompt=(
-        r"Ten layers $x\leftarrow S_{\theta_k}\bigl(x+W(y-Ax)\bigr)$ with $m=25$, $n=50$ share one "
-        r"learned matrix $W$; each has its own learned threshold. How many numbers are learned?"
+        r"Ten layers $x\leftarrow S_{\theta_k}\bigl(x+\gamma_kW^\top(y-Ax)\bigr)$ with $m=25$, "
+        r"$n=50$ share one learned matrix $W$; each has its own learned $\gamma_k$ and $\theta_k$. "
+        "How many numbers are learned?"
     ),
-    answer=lambda: _ista(tied=False),
+    answer=lambda: _count(TiLISTA(_sized(), 10)),
     misconceptions=(
-        Misconception(lambda: _ista(tied=True), "That shares the threshold too."),
+        Misconception(lambda: _count(ALISTA(_sized(), 10)), "That leaves out $W$."),
         Misconception(
-            lambda: 10 * (_ista(tied=True) - 1) + 10, "That counts the shared matrix ten times."
+            lambda: _count(LISTACP(_sized(), 10)) + 10, "That counts the shared matrix ten times."
         ),
         Misconception(
-            lambda: _ista(tied=False) + 25 * 50,
+            lambda: _count(TiLISTA(_sized(), 10)) + 25 * 50,
             "That counts $A$ as well, which is given and stays.",
         ),
     ),
+)
+
+
+@cache
+def _scales(build: Callable[[DenseOperator, int], UnrolledNet]) -> bool:
+    """Whether the network makes of a signal a thousand times smaller what it made of the signal."""
+    operator, y, _ = _problem()
+    net = build(operator, 5)
+    with torch.no_grad():
+        return torch.allclose(net(y / 1000), net(y) / 1000, rtol=1e-6, atol=0)
+
+
+SCALED = QuickCheck.choice(
+    name="unrolling.scaled",
+    prompt=(
+        "The signals of a test are a thousand times smaller than those of the training, and there "
+        "is no noise. Which networks make the same relative error on them as before?"
+    ),
+    options=(
+        Option(
+            "LISTA-CP",
+            lambda: _scales(LISTACP),
+            "Its thresholds are numbers that were right for the old signals. All of a small signal "
+            "lies below them.",
+        ),
+        Option(
+            "ALISTA",
+            lambda: _scales(ALISTA),
+            r"$\gamma_k$ would not mind, but $\theta_k$ is a fixed number as well.",
+        ),
+        Option(
+            "HyperLISTA",
+            lambda: _scales(lambda A, depth: HyperLISTA(A, depth, start=(0.05, 0.01, 0.1))),
+            "Yes: what it compares with the entries of $u$ is computed from the residual, and "
+            "scales along.",
+        ),
+        Option(
+            r"OAMPNet, made for noise of variance $\sigma^2=0$",
+            lambda: _scales(lambda A, depth: OAMPNet(A, depth, noise=0.0)),
+            r"Yes: its thresholds are multiples of the $\tau$ that it estimates from the residual.",
+        ),
+    ),
+    several=True,
 )
 
 
@@ -255,4 +303,4 @@ WRITE_LAYER = QuickCheck.code(
     ),
 )
 
-QUICK_CHECKS = (SAME_MAP, BIAS, PARAMETERS, GROWTH, RUN_FOR_EVER, WRITE_LAYER)
+QUICK_CHECKS = (SAME_MAP, BIAS, PARAMETERS, SCALED, GROWTH, RUN_FOR_EVER, WRITE_LAYER)

@@ -1,0 +1,41 @@
+"""The API pages name every module of the library, and none that is not there."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LIBRARY = ROOT / "lib" / "unrolled"
+PAGES = ROOT / "book" / "api"
+# Rooms that a page shows as a whole, by their package, or that only the chapters use.
+WHOLE = ("chapters", "teaching", "guarantees")
+
+
+def named() -> set[str]:
+    pages = (page.read_text() for page in PAGES.glob("*.md"))
+    return {name for page in pages for name in re.findall(r"automodule:: (\S+)", page)}
+
+
+def modules() -> set[str]:
+    found = set()
+    for file in LIBRARY.rglob("*.py"):
+        parts = file.relative_to(LIBRARY.parent).with_suffix("").parts
+        if parts[1] not in WHOLE and not parts[-1].startswith("__"):
+            found.add(".".join(parts))
+    return found - {"unrolled.machine", "unrolled.iterations.start"}
+
+
+def test_every_module_is_on_a_page():
+    assert modules() <= named()
+    assert "unrolled.networks.coupled" in modules()
+
+
+def test_every_name_on_a_page_is_a_module():
+    for name in named():
+        path = LIBRARY.parent.joinpath(*name.split("."))
+        assert path.with_suffix(".py").exists() or (path / "__init__.py").exists(), name
+
+
+def test_every_page_is_in_the_table_of_contents():
+    contents = (ROOT / "_toc.yml").read_text()
+    for page in PAGES.glob("*.md"):
+        assert f"book/api/{page.stem}" in contents, page
