@@ -7,7 +7,6 @@ load on the machine meets all alike. `make bench` prints the tables; nothing her
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import time
 from collections.abc import Callable, Sequence
 
@@ -29,7 +28,7 @@ from unrolled.sensing import DenseOperator, SensingOperator, gaussian, kronecker
 from unrolled.signals import BernoulliGaussian
 
 LAYERS = 16
-BATCH = 4  # of the structured operators
+BATCH = 16  # of the structured operators
 Job = Callable[[], object]
 
 
@@ -156,7 +155,7 @@ def sparse_networks(batch: int, m: int, n: int, device: torch.device, rounds: in
             f"| {kept(net, y) / (batch * n * LAYERS):.2f} |",
             flush=True,
         )
-    if importlib.util.find_spec("deepinv") and device.type == "cpu":
+    if device.type == "cpu":
         _peer(operator, y, rounds)
 
 
@@ -178,22 +177,26 @@ def kept(net: nn.Module, y: Tensor) -> float:
 
 
 def _peer(operator: DenseOperator, y: Tensor, rounds: int) -> None:
-    # The same iteration in deepinv, where it is installed. It recomputes nothing that differs.
-    import deepinv
+    # The same iteration in deepinv, where that is installed: a step and a threshold a layer.
+    try:
+        import deepinv
+    except ImportError:
+        print("\ndeepinv is not installed; `pip install deepinv` adds it to this table.")
+        return
 
-    n = operator.shape[1]
     physics = deepinv.physics.LinearPhysics(
         A=lambda x: x @ operator.A.T, A_adjoint=lambda y: y @ operator.A
     )
     step = 1 / float(operator.eigenvalues[-1])
-    model = deepinv.unfolded.unfolded_builder(
-        "PGD",
-        params_algo={"stepsize": [step] * LAYERS, "lambda": [0.1] * LAYERS},
+    model = deepinv.optim.PGD(
+        deepinv.optim.L2(),
+        deepinv.optim.L1Prior(),
+        stepsize=[step] * LAYERS,
+        lambda_reg=[torch.full((1, 1), 0.1) for _ in range(LAYERS)],
         trainable_params=["stepsize", "lambda"],
-        data_fidelity=deepinv.optim.L2(),
         max_iter=LAYERS,
-        prior=deepinv.optim.L1Prior(),
-        custom_init=lambda y, physics: torch.zeros(len(y), n),
+        custom_init=lambda y, physics: y.new_zeros(len(y), operator.shape[1]),
+        unfold=True,
     )
     ours = LISTACP(operator, LAYERS)
     products = Products(operator, len(y))
@@ -219,9 +222,7 @@ def _peer(operator: DenseOperator, y: Tensor, rounds: int) -> None:
 def structured_networks(device: torch.device, rounds: int) -> None:
     """OAMPNet's linear step on a Kronecker product against its factor products, and when dense."""
     print(f"\n### OAMPNet on A₁ ⊗ A₂, batch {BATCH}, float32\n")
-    print(
-        "| n | m | linear step, ms | of its factor products | a layer, ms | linear step, A dense |"
-    )
+    print("| n | m | linear step, ms | of its products | a layer, ms | linear step, A dense |")
     print("|--:|--:|--:|--:|--:|--:|")
     for side in (64, 256):
         print(_structured(side, device, rounds), flush=True)

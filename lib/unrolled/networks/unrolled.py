@@ -21,8 +21,8 @@ class UnrolledNet(nn.Module):
     """K layers x_k = T_k(x_{k−1}, y) from x_0 = 0.
 
     A subclass says how a layer works by `_first` (layer 1, which knows that x_0 = 0) and `_layer`,
-    and may hoist what all layers share into `_inputs`. What a layer hands to the next is the
-    iterate x, (B, n), or a tuple of tensors that begins with it.
+    and may hoist what all layers share into `_inputs`. What a layer hands to the next is its
+    estimate of x, (B, n), or a tuple of tensors that begins with it.
 
     shape: (m, n) of the operator. depth: K ≥ 1.
     checkpoint: how many layers there are in each segment whose inside is recomputed in the
