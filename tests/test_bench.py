@@ -16,7 +16,7 @@ def test_every_network_has_its_line(capsys):
 
 
 def test_kept_counts_the_outputs_of_the_layers():
-    """LISTA keeps one (B, n) tensor for each layer that another follows, and the last for itself."""
+    """LISTA keeps one (B, n) tensor for each layer, the output of its threshold."""
     operator = gaussian(10, 20, generator=torch.Generator().manual_seed(0))
     net = LISTA(operator, 5)
     assert bench.kept(net, torch.ones(3, 10)) == 5 * 3 * 20

@@ -15,7 +15,7 @@ class Killed(Exception):
     pass
 
 
-def counting(kill_at=None):
+def counting(kill_at=None, recipe="count"):
     calls = []
 
     def measure(configuration, device, folder):
@@ -24,28 +24,28 @@ def counting(kill_at=None):
             raise Killed
         return [{"layer": k, "error": float(configuration["size"]) * k} for k in range(2)]
 
-    sizes = tuple({"size": size, "kind": "a, b"} for size in ("1", "2", "inf"))
-    return Experiment("counting", "counts", sizes, measure), calls
+    sizes = tuple({"size": size, "kind": "a, b"} for size in ("1", "2.0", "inf"))
+    return Experiment("counting", "counts", sizes, lambda _: recipe, measure), calls
 
 
 def test_runs_what_is_missing_and_nothing_twice(tmp_path):
-    killed, calls = counting(kill_at="2")
+    killed, calls = counting(kill_at="2.0")
     with pytest.raises(Killed):
         killed.run(results=tmp_path)
-    assert calls == ["1", "2"]
+    assert calls == ["1", "2.0"]
     # What the interrupted run took counts too.
-    clock = next(tmp_path.glob(".counting/2-*/seconds"))
+    clock = next(tmp_path.glob(".counting/2.0-*/seconds"))
     clock.write_text("1000")
     whole, calls = counting()
-    assert [c["size"] for c in whole.missing(tmp_path)] == ["2", "inf"]
+    assert [c["size"] for c in whole.missing(tmp_path)] == ["2.0", "inf"]
     whole.run(results=tmp_path)
-    assert calls == ["2", "inf"]
+    assert calls == ["2.0", "inf"]
     whole.run(results=tmp_path)
-    assert calls == ["2", "inf"]
+    assert calls == ["2.0", "inf"]
     assert whole.rows(tmp_path)[:3] == [
         {"size": 1, "kind": "a, b", "layer": 0, "error": 0.0},
         {"size": 1, "kind": "a, b", "layer": 1, "error": 1.0},
-        {"size": 2, "kind": "a, b", "layer": 0, "error": 0.0},
+        {"size": 2.0, "kind": "a, b", "layer": 0, "error": 0.0},
     ]
     assert whole.rows(tmp_path)[-1]["error"] == math.inf
     assert [entry["seconds"] > 999 for entry in whole.provenance(tmp_path)] == [False, True, False]
@@ -77,6 +77,20 @@ def test_only_narrows(tmp_path):
     recorded, calls = counting()
     recorded.run(results=tmp_path, only={"size": "inf"})
     assert calls == ["inf"]
+    with pytest.raises(ValueError, match="no configuration of counting"):
+        recorded.run(results=tmp_path, only={"sise": "inf"})
+
+
+def test_another_recipe_is_another_recording(tmp_path):
+    counting()[0].run(results=tmp_path)
+    changed, calls = counting(recipe="count better")
+    changed.run(results=tmp_path, only={"size": "2.0"})
+    assert calls == ["2.0"]
+    assert len(changed.rows(tmp_path)) == 6
+    assert [entry["recipe"] for entry in changed.provenance(tmp_path)] == [
+        "count", "count", "count better",
+    ]  # fmt: skip
+    assert [c["size"] for c in changed.missing(tmp_path)] == ["1", "inf"]
 
 
 @pytest.mark.parametrize("recorded", EXPERIMENTS.values(), ids=list(EXPERIMENTS))

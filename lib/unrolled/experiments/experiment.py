@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -35,6 +36,8 @@ class Experiment:
 
     name: of the experiment and its files. title: what it measures, in a line.
     configurations: dictionaries of strings with equal keys, no two alike.
+    recipe: what is done for a configuration, in words that change whenever that changes; rows that
+        were recorded by another recipe count as missing.
     measure: called as measure(configuration, device, folder); returns rows with equal keys, which
         are not those of the configuration. It may keep checkpoints in the folder.
 
@@ -46,6 +49,7 @@ class Experiment:
     name: str
     title: str
     configurations: Sequence[Configuration]
+    recipe: Callable[[Configuration], str]
     measure: Callable[[Configuration, torch.device, Path], list[Row]]
 
     def run(
@@ -55,27 +59,35 @@ class Experiment:
         only: Mapping[str, str] | None = None,
         report: Callable[[str], None] = print,
     ) -> None:
-        """Run what is not recorded yet; `only` narrows it to configurations with these values."""
+        """Run what is not recorded yet; `only` narrows it to configurations with these values.
+
+        Raises ValueError when no configuration has the values of `only`.
+        """
+        wanted = (only or {}).items()
+        if not any(wanted <= configuration.items() for configuration in self.configurations):
+            raise ValueError(f"only is {dict(wanted)}; no configuration of {self.name} has these")
         for configuration in self.missing(results):
-            if any(configuration.get(key) != value for key, value in (only or {}).items()):
+            if not wanted <= configuration.items():
                 continue
             label = ", ".join(f"{key} {value}" for key, value in configuration.items())
             report(f"{self.name}: {label}")
-            folder = results / f".{self.name}" / "-".join(configuration.values())
+            recipe = self.recipe(configuration)
+            # Checkpoints of another recipe are not resumed.
+            mark = hashlib.sha256(recipe.encode()).hexdigest()[:8]
+            folder = results / f".{self.name}" / "-".join((*configuration.values(), mark))
             started, watch = datetime.now(UTC), _Stopwatch(folder / "seconds")
             with watch:
                 rows = self.measure(configuration, torch.device(device), folder)
             seconds = watch.seconds
-            self._record(results, configuration, rows, _provenance(started, seconds, device))
+            self._record(
+                results, configuration, rows, _provenance(started, seconds, device, recipe)
+            )
             shutil.rmtree(folder, ignore_errors=True)
             report(f"{self.name}: {label}: {seconds:.0f} s")
 
     def rows(self, results: Path = RESULTS) -> list[Row]:
         """The recorded rows, numbers as numbers. Raises FileNotFoundError when there are none."""
-        with (results / f"{self.name}.csv").open(newline="") as file:
-            return [
-                {key: _number(value) for key, value in row.items()} for row in csv.DictReader(file)
-            ]
+        return [{key: _number(value) for key, value in row.items()} for row in self._texts(results)]
 
     def provenance(self, results: Path = RESULTS) -> list[Row]:
         """One entry for each recorded configuration, which it holds under "configuration"."""
@@ -83,26 +95,27 @@ class Experiment:
         return json.loads(file.read_text()) if file.exists() else []
 
     def missing(self, results: Path = RESULTS) -> list[Configuration]:
-        """The configurations that are not recorded yet, in their order."""
-        done = [entry["configuration"] for entry in self.provenance(results)]
-        return [configuration for configuration in self.configurations if configuration not in done]
+        """The configurations that are not recorded yet by their recipe, in their order."""
+        done = [(entry["configuration"], entry["recipe"]) for entry in self.provenance(results)]
+        return [c for c in self.configurations if (c, self.recipe(c)) not in done]
+
+    def _texts(self, results: Path) -> list[dict[str, str]]:
+        with (results / f"{self.name}.csv").open(newline="") as file:
+            return list(csv.DictReader(file))
 
     def _record(
         self, results: Path, configuration: Configuration, rows: list[Row], provenance: Row
     ) -> None:
         results.mkdir(parents=True, exist_ok=True)
         table = results / f"{self.name}.csv"
-        before = self.rows(results) if table.exists() else []
-        # A kill between the two files leaves rows without provenance; their next run replaces them.
-        kept = [row for row in before if not configuration.items() <= _texts(row).items()]
-        entries = [*self.provenance(results), {"configuration": configuration, **provenance}]
+        before = self._texts(results) if table.exists() else []
+        # Rows of another recipe, or that a kill between the two files has left, are replaced.
+        kept = [row for row in before if not configuration.items() <= row.items()]
+        entries = [e for e in self.provenance(results) if e["configuration"] != configuration]
+        entries.append({"configuration": configuration, **provenance})
         _write_atomically(table, _as_csv([*kept, *({**configuration, **row} for row in rows)]))
         text = json.dumps(entries, indent=1, ensure_ascii=False) + "\n"
         _write_atomically(results / f"{self.name}.json", text)
-
-
-def _texts(row: Row) -> dict[str, str]:
-    return {key: str(value) for key, value in row.items()}
 
 
 def _number(text: str) -> float | int | str:
@@ -144,9 +157,10 @@ class _Stopwatch:
         self.file.write_text(str(self.seconds))
 
 
-def _provenance(started: datetime, seconds: float, device: str | torch.device) -> Row:
+def _provenance(started: datetime, seconds: float, device: str | torch.device, recipe: str) -> Row:
     device = torch.device(device)
     return {
+        "recipe": recipe,
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
