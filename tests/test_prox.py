@@ -86,6 +86,25 @@ def test_largest_marks_as_many_as_it_is_told(seed, n, data):
     assert torch.equal(largest(u, counts).sum(1), counts)
 
 
+def test_nan_stays_nan():
+    u = torch.tensor([[math.nan, 1.0]])
+    assert soft_threshold(u, 0.1).isnan().tolist() == [[True, False]]
+    assert soft_threshold(u, torch.tensor(math.nan)).isnan().all()
+
+
+def test_complex_selection_needs_the_threshold_too():
+    u = torch.tensor([[3j, 2.0, 0.1j]])
+    x = soft_threshold(u, 0.5, selected=largest(u, 3))
+    torch.testing.assert_close(x, torch.tensor([[3j, 2.0, 0]]))
+
+
+def test_largest_in_half_precision():
+    u = torch.tensor([[3.0, -2.0, 1.0]])
+    for dtype in (torch.bfloat16, torch.float16):
+        assert torch.equal(largest(u.to(dtype), 2), largest(u, 2))
+        assert torch.equal(largest(u.to(dtype), torch.tensor([1])), largest(u, 1))
+
+
 def test_only_the_output_is_kept_for_the_backward_pass():
     kept = []
 
@@ -109,10 +128,22 @@ def test_only_the_output_is_kept_for_the_backward_pass():
 @pytest.mark.parametrize("shape", [(), (4, 1), (5,)])
 def test_the_fused_kernel_agrees(shape):
     u, threshold = _batch(4, 5), _batch(*shape, seed=1).abs()
+    u[0, :4] = torch.tensor([math.nan, math.inf, -math.inf, 0])
     for dtype in (torch.float32, torch.float64):
-        here = soft_threshold(u.to(dtype), threshold.to(dtype))
-        there = soft_threshold(u.to("cuda", dtype), threshold.to("cuda", dtype))
-        torch.testing.assert_close(there.cpu(), here)
+        for sign in (1, -1):
+            here = [u.to(dtype).requires_grad_(), (sign * threshold).to(dtype).requires_grad_()]
+            there = [value.detach().to("cuda").requires_grad_() for value in here]
+            outputs = soft_threshold(*here), soft_threshold(*there)
+            torch.testing.assert_close(outputs[1].cpu(), outputs[0], equal_nan=True)
+            torch.testing.assert_close(
+                soft_threshold(there[0].T, 0.1).cpu(),
+                soft_threshold(here[0].T, 0.1),
+                equal_nan=True,
+            )
+            for output in outputs:
+                output[1:].square().sum().backward()
+            for a, b in zip(here, there, strict=True):
+                torch.testing.assert_close(b.grad.cpu(), a.grad, equal_nan=True)
 
 
 def test_bad_input_is_refused():
@@ -121,5 +152,9 @@ def test_bad_input_is_refused():
         soft_threshold(u, -0.1)
     with pytest.raises(ValueError, match="threshold is nan"):
         soft_threshold(u, math.nan)
-    with pytest.raises(ValueError, match="count is 4; 0 ≤ count ≤ 3"):
-        largest(u, 4)
+    for count in (4, -1, 1.5, "2"):
+        with pytest.raises(ValueError, match=f"count is {count}; 0 ≤ count ≤ 3"):
+            largest(u, count)
+    for more in ({"threshold": torch.ones(2, 2, 3)}, {"selected": torch.ones(4, 2, 3).bool()}):
+        with pytest.raises(ValueError, match=r"has shape .*, u \(2, 3\)"):
+            soft_threshold(u, **{"threshold": 0.1, **more})

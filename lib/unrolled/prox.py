@@ -29,12 +29,16 @@ def soft_threshold(
     entries away from 0 by |θ|.
     selected: (B, n) bool; entries that, where they exceed θ, pass as they are: support selection
     (Chen et al. 2018), with `largest(u, count)` for instance.
-    Raises ValueError for a threshold that is a negative or non-finite number.
+    Raises ValueError for a threshold that is a negative or non-finite number, and for shapes that
+    do not broadcast to that of u.
     """
     if not isinstance(threshold, Tensor):
         if not 0 <= threshold < math.inf:
             raise ValueError(f"threshold is {threshold}; 0 ≤ threshold < ∞ is needed")
-        threshold = torch.tensor(threshold, dtype=u.real.dtype, device=u.device)
+        threshold = u.real.new_full((), threshold)
+    for name, other in (("threshold", threshold), ("selected", selected)):
+        if other is not None and torch.broadcast_shapes(other.shape, u.shape) != u.shape:
+            raise ValueError(f"{name} has shape {tuple(other.shape)}, u {tuple(u.shape)}")
     if u.is_complex():
         shrunk = torch.sgn(u) * torch.relu(u.abs() - threshold)
         return shrunk if selected is None else torch.where(selected & (shrunk != 0), u, shrunk)
@@ -46,19 +50,20 @@ def soft_threshold(
 def largest(u: Tensor, count: int | Tensor) -> Tensor:
     """Mark the `count` entries of each row that are largest in size; ties are marked too.
 
-    u: (B, n). count: 0 … n, or one for each row, (B,) integer. Returns (B, n) bool. Carries no
-    gradient. Raises ValueError for a count outside 0 … n.
+    u: (B, n). count: 0 … n, or a tensor (B,) of integers 0 … n, one for each row, which is not
+    checked, since a look would make a GPU wait. Returns (B, n) bool. Carries no gradient. Raises
+    ValueError for a number outside 0 … n.
     """
     size = u.detach().abs()
     if isinstance(count, Tensor):
         # Column n of the ordered sizes is larger than all of them: the choice of none.
         ordered = torch.nn.functional.pad(_sorted(size), (0, 1), value=math.inf)
         return size >= ordered.gather(1, u.shape[1] - count[:, None])
-    if not 0 <= count <= u.shape[1]:
+    if count not in range(u.shape[1] + 1):
         raise ValueError(f"count is {count}; 0 ≤ count ≤ {u.shape[1]} is needed")
     if count == 0:
         return torch.zeros_like(size, dtype=torch.bool)
-    if size.device.type == "cpu":
+    if _numpy_knows(size):
         place = u.shape[1] - count
         least = torch.from_numpy(np.partition(size.numpy(), place, axis=1)[:, place, None])
     else:
@@ -66,9 +71,13 @@ def largest(u: Tensor, count: int | Tensor) -> Tensor:
     return size >= least
 
 
+def _numpy_knows(size: Tensor) -> bool:
+    # NumPy sorts and partitions rows of some hundred entries several times as fast as PyTorch.
+    return size.device.type == "cpu" and size.dtype in (torch.float32, torch.float64)
+
+
 def _sorted(size: Tensor) -> Tensor:
-    # NumPy sorts and partitions rows of this length several times as fast as PyTorch.
-    if size.device.type == "cpu":
+    if _numpy_knows(size):
         return torch.from_numpy(np.sort(size.numpy(), axis=1))
     return size.sort(1).values
 
@@ -90,7 +99,8 @@ class _SoftThreshold(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         to_u = to_threshold = None
         if ctx.needs_input_grad[0]:
-            # softshrink's own backward at 0 is g·[x ≠ 0] in one pass.
+            # softshrink's own backward at 0 is g·[x ≠ 0] in one pass. (Where x is NaN it is g or
+            # 0, as chance has it; then the loss is NaN too.)
             to_u = torch.ops.aten.softshrink_backward(gradient, x, 0.0)
         if ctx.needs_input_grad[1]:
             to_threshold = _against_sign(gradient, x, ctx.threshold_shape)
@@ -144,6 +154,7 @@ def _fused():  # one CUDA kernel instead of four
     code = (
         "template <typename T> T soft_threshold(T u, T theta) {"
         " T size = u < 0 ? -u : u;"
-        " return size > theta && u != 0 ? (u < 0 ? theta - size : size - theta) : T(0); }"
+        # Written so that NaN stays NaN.
+        " return size <= theta || u == 0 ? T(0) : (u < 0 ? theta - size : size - theta); }"
     )
     return torch.cuda.jiterator._create_jit_fn(code)

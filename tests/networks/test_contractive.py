@@ -327,3 +327,8 @@ def test_runs_on_a_gpu_unchanged_and_never_waits(kind):
     finally:
         torch.cuda.set_sync_debug_mode("default")
     torch.testing.assert_close(result.cpu(), expected)
+
+
+def test_nan_in_a_kernel_is_nan_and_no_error_of_a_decomposition():
+    kernel = torch.full((2, 2, 3, 3), torch.nan)
+    assert conv_norm(kernel, (8, 8)).isnan()

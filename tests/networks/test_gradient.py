@@ -61,6 +61,28 @@ def test_rules_are_the_step_sizes_they_name():
         torch.testing.assert_close(GradientNet(operator, 4, steps=rule).steps.detach(), expected)
 
 
+def test_rules_with_a_ridge_are_those_of_the_shifted_spectrum():
+    """low and high move by the ridge; the Gauss rule weighs s = λ + ridge by λ/s."""
+    generator = torch.Generator().manual_seed(0)
+    spectrum = torch.linspace(1, 9, 6, dtype=torch.float64)
+    operator = with_spectrum(spectrum, generator=generator, dtype=torch.float64)
+    shifted = spectrum + 2
+    for rule, expected in {
+        "fixed": torch.full((4,), 2 / 14, dtype=torch.float64),
+        "chebyshev": chebyshev_steps(3, 11, 4),
+        "gauss": gauss_steps(shifted, spectrum / shifted, 4),
+    }.items():
+        net = GradientNet(operator, 4, steps=rule, ridge=2.0)
+        torch.testing.assert_close(net.steps.detach(), expected)
+
+
+def test_rules_see_small_eigenvalues_as_far_as_the_precision_goes():
+    spectrum = torch.tensor([1e-9, 1e-4, 1.0], dtype=torch.float64)
+    operator = DenseOperator(torch.diag(spectrum.sqrt()))
+    net = GradientNet(operator, 3, steps="gauss")
+    torch.testing.assert_close(net.steps.detach(), 1 / spectrum, rtol=1e-3, atol=0)
+
+
 def test_rules_on_a_wide_matrix_ignore_what_it_does_not_see():
     spectrum = torch.tensor([0.0, 0.0, 1.0, 9.0])
     operator = with_spectrum(spectrum, m=2, generator=torch.Generator().manual_seed(0))

@@ -473,3 +473,49 @@ def test_runs_on_a_gpu_unchanged_and_never_waits(kind, denoiser):
     finally:
         torch.cuda.set_sync_debug_mode("default")
     torch.testing.assert_close(result.cpu(), expected)
+
+
+class _Dropout(nn.Module):
+    # A denoiser that draws at random, as a user's may.
+
+    def __init__(self):
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(0.7, dtype=torch.float64))
+
+    def forward(self, r, tau):
+        return self.factor * nn.functional.dropout(r, 0.5)
+
+
+def test_checkpoints_draw_the_same_again():
+    operator = gaussian(6, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    y = torch.randn(3, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    gradients = []
+    for checkpoint in (None, 1, [2, 2]):
+        net = OAMPNet(
+            operator, 4, noise=0.1, denoiser=_Dropout(), divergence_free=False, tied=True,
+            checkpoint=checkpoint,
+        )  # fmt: skip
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            net(y).square().sum().backward()
+        gradients.append(net.denoisers[0].factor.grad)
+    torch.testing.assert_close(gradients[1], gradients[0])
+    torch.testing.assert_close(gradients[2], gradients[0])
+
+
+def test_it_owns_its_operator_and_its_state_is_whole():
+    def build(seed):
+        operator = gaussian(6, 10, generator=torch.Generator().manual_seed(seed))
+        return operator, OAMPNet(operator, 4, noise=0.1)
+
+    (operator, net), (_, other) = build(0), build(1)
+    y = torch.randn(3, 6, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        before = OAMPNet(operator, 4, noise=0.1)(y)
+        net(y)
+        net.load_state_dict(other.state_dict())
+        torch.testing.assert_close(net(y), other(y))
+        torch.testing.assert_close(OAMPNet(operator, 4, noise=0.1)(y), before)
+        assert not torch.allclose(net(y), before)
+        net.double()
+        assert operator.dtype == torch.float32

@@ -4,8 +4,9 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
-from unrolled.networks.proxnet import ProxNet, SoftThreshold
+from unrolled.networks.proxnet import ProxNet, SoftThreshold, pushforward
 from unrolled.prox import soft_threshold
 
 FLOAT = torch.float64
@@ -168,3 +169,11 @@ def test_runs_on_a_gpu_unchanged(kind):
     result = net.to("cuda").with_divergence(r.to("cuda"), tau.to("cuda"))
     for a, b in zip(result, expected, strict=True):
         torch.testing.assert_close(a.cpu(), b)
+
+
+def test_the_slope_of_silu_does_not_cancel():
+    network = nn.Sequential(nn.SiLU())
+    for size in (1e7, 1e8):
+        value = torch.tensor([[[[size, -size, 0.0]]]])
+        _, slope = pushforward(network, value, torch.ones_like(value))
+        torch.testing.assert_close(slope, torch.tensor([[[[1.0, 0.0, 0.5]]]]))

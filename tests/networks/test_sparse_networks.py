@@ -1,6 +1,8 @@
 """Untrained, each sparse network is its algorithm, iterate by iterate; trained, it learns all."""
 
+import copy
 import math
+import pickle
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from unrolled.networks import (
     ALISTA,
     LISTA,
     LISTACP,
+    GradientNet,
     HyperLISTA,
     TiLISTA,
     analytic_weights,
@@ -235,6 +238,75 @@ def test_run_on_it_repeats_its_last_layer(build):
     assert longer.shape[0] == 7
     with pytest.raises(ValueError, match="depth is 0"):
         net.trajectory(y, depth=0)
+
+
+@every_network
+def test_a_network_owns_its_matrix(build):
+    """What is done to the user's A, to the operator or to another network does not reach it."""
+    operator, y = problem()
+    other, _ = problem(seed=1)
+    A = operator.dense().clone()
+    net, neighbour = build(operator, 3), build(operator, 3)
+    before = neighbour(y).detach()
+    net.load_state_dict(build(other, 3).state_dict())
+    torch.testing.assert_close(net(y), build(other, 3)(y))
+    torch.testing.assert_close(operator.dense(), A)
+    torch.testing.assert_close(neighbour(y), before)
+    assert not torch.allclose(net(y), before)
+    plain = build(A, 3)
+    A.zero_()
+    torch.testing.assert_close(plain(y), before)
+
+
+@every_network
+def test_copies_and_precisions(build):
+    operator, y = problem(dtype=torch.float32)
+    net = build(operator, 4)
+    copies = (copy.deepcopy(net), pickle.loads(pickle.dumps(net)))
+    for other in copies:
+        torch.testing.assert_close(other(y), net(y))
+    torch.testing.assert_close(copies[0].double()(y.double()).float(), net(y), rtol=1e-4, atol=1e-5)
+    assert net(y).dtype == torch.float32  # the copy's precision is its own
+
+
+@every_network
+def test_checkpoints_and_a_shorter_depth_agree_with_the_plain_network(build):
+    operator, y = problem()
+    plain, stored = build(operator, 6), build(operator, 6, checkpoint=[4, 2])
+    for depth in range(1, 7):
+        torch.testing.assert_close(stored(y, depth=depth), plain(y, depth=depth))
+
+
+@every_network
+def test_a_matrix_that_measures_nothing_is_refused(build):
+    with pytest.raises(ValueError, match=r"A is zero|zero column"):
+        build(torch.zeros(3, 5), 2)
+
+
+def test_a_matrix_whose_squares_are_zero_in_its_precision_is_refused():
+    for build in (LISTA, LISTACP, TiLISTA, GradientNet):
+        with pytest.raises(ValueError, match="A is zero, or too small for its dtype"):
+            build(1e-30 * torch.ones(1, 5), 2)
+
+
+def test_analytic_weights_need_columns_that_are_not_zero():
+    A = problem()[0].dense().clone()
+    A[:, 2] = 0
+    with pytest.raises(ValueError, match="zero column"):
+        analytic_weights(A)
+
+
+def test_shares_are_rounded_down_but_not_by_rounding():
+    A = problem(50, 100)[0]
+    assert ALISTA(A, 3, selection=[0.29, 0.295, 1.0]).counts == (29, 29, 100)
+
+
+def test_hyperlista_selects_no_more_than_all():
+    operator, y = problem()
+    with torch.no_grad():
+        many = HyperLISTA(operator, 6, start=(0.01, 0.01, 1e6))(y)
+        all_ = HyperLISTA(operator, 6, start=(0.01, 0.01, 1e3))(y)
+    torch.testing.assert_close(many, all_)
 
 
 @every_network

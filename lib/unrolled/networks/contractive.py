@@ -1,7 +1,7 @@
 """Layers with a guaranteed norm, and denoisers that are firmly nonexpansive by construction.
 
-Whatever values the parameters take, the guarantee holds: it is part of the forward pass, not of
-the training.
+Whatever finite values the parameters take, the guarantee holds, up to rounding: it is part of the
+forward pass, not of the training.
 """
 
 from __future__ import annotations
@@ -221,8 +221,8 @@ def conv_norm(kernel: Tensor, size: tuple[int, int]) -> Tensor:
     """The norm of a circular convolution as a linear map between images: a scalar.
 
     In the Fourier basis the map is one c_out×c_in matrix for each of the h·w frequencies, and its
-    norm is the largest of their norms. It is never below the norm and at most 10⁻⁴ above it, and
-    carries a gradient; nothing makes a GPU wait.
+    norm is the largest of their norms. What is returned is, up to rounding, never below that norm
+    and at most 10⁻⁴ above it, and carries a gradient; nothing makes a GPU wait.
 
     kernel: (c_out, c_in, p, q), real. size: (h, w) of the images, h ≥ p and w ≥ q; ValueError
     otherwise. Source: Sedghi, Gupta and Long, ICLR 2019.
@@ -237,8 +237,8 @@ def conv_norm(kernel: Tensor, size: tuple[int, int]) -> Tensor:
     transfer = torch.fft.rfft2(kernel, s=tuple(size)).flatten(2).permute(2, 0, 1)
     with torch.no_grad():
         # On a CPU the many small decompositions are faster; on a GPU they would make it wait.
-        on_cpu = transfer.device.type == "cpu"
-        norms = torch.linalg.svdvals(transfer)[:, 0] if on_cpu else _spectral_norm(transfer)
+        exact = transfer.device.type == "cpu" and bool(transfer.isfinite().all())
+        norms = torch.linalg.svdvals(transfer)[:, 0] if exact else _spectral_norm(transfer)
         worst = norms.argmax()
     return _spectral_norm(transfer.index_select(0, worst.reshape(1)))[0]
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.networks.lista import check_penalty
-from unrolled.networks.unrolled import UnrolledNet, dense_operator
+from unrolled.networks.unrolled import UnrolledNet, dense_operator, ista_step
 from unrolled.prox import largest, soft_threshold
 from unrolled.sensing import DenseOperator
 
@@ -36,10 +36,12 @@ def analytic_weights(A: DenseOperator | Tensor) -> Tensor:
     Minimises ‖WᵀA‖_F subject to wᵢᵀaᵢ = 1: the columns of (AAᵀ)⁻¹A, each rescaled. Liu et al.
     (ICLR 2019) pose the problem and solve it iteratively; its solution is the Capon (MVDR)
     beamformer of array processing. Computed in float64, returned like A.
-    Raises ValueError when A has not full row rank.
+    Raises ValueError when A has not full row rank, or a zero column.
     """
     A = dense_operator(A).dense()
     exact = A.double()
+    if (exact == 0).all(0).any():
+        raise ValueError("A has a zero column, for which no w has wᵀa = 1")
     if torch.linalg.matrix_rank(exact) < len(exact):
         raise ValueError("A has not full row rank, so that AAᵀ cannot be inverted")
     W = torch.linalg.solve(exact @ exact.T, exact)
@@ -56,14 +58,17 @@ class _CoupledNet(UnrolledNet):
         self,
         operator: DenseOperator,
         depth: int,
-        thresholds: Tensor,
+        step: float,
+        penalty: float,
         selection: Sequence[float] | None,
         checkpoint: int | Sequence[int] | None,
+        tied: bool = False,
     ) -> None:
         super().__init__(operator.shape, depth, checkpoint=checkpoint)
-        self.register_buffer("A", operator.dense())
-        self.thresholds = nn.Parameter(thresholds)
-        self.selected = _counts(selection, depth, self.A.shape[1])
+        check_penalty(penalty)
+        self.register_buffer("A", operator.dense().clone())
+        self.thresholds = nn.Parameter(self.A.new_full((1 if tied else depth,), step * penalty))
+        self.counts = _counts(selection, depth, self.A.shape[1])
 
     def _first(self, y: Tensor) -> Tensor:
         return self._shrink(0, self._scaled(0, y) @ self._own(self.W, 0))
@@ -78,7 +83,7 @@ class _CoupledNet(UnrolledNet):
         return residual if self.steps is None else self._own(self.steps, k) * residual
 
     def _shrink(self, k: int, u: Tensor) -> Tensor:
-        selected = largest(u, self._own(self.selected, k)) if self.selected else None
+        selected = largest(u, self._own(self.counts, k)) if self.counts else None
         return soft_threshold(u, self._own(self.thresholds, k), selected=selected)
 
 
@@ -93,8 +98,8 @@ class LISTACP(_CoupledNet):
     threshold, pass unshrunk (`selection_schedule(depth)`, LISTA-CPSS); None shrinks all.
     checkpoint: see `UnrolledNet`.
 
-    `net(y)`: (B, m) to (B, n). Raises ValueError for a complex or non-finite A, penalty ≤ 0, shares
-    outside [0, 1] or not one for each layer. Source: Chen et al., NeurIPS 2018.
+    `net(y)`: (B, m) to (B, n). Raises ValueError for a complex, non-finite or zero A, penalty ≤ 0,
+    shares outside [0, 1] or not one for each layer. Source: Chen et al., NeurIPS 2018.
     """
 
     layerwise = ("W", "thresholds")
@@ -111,11 +116,9 @@ class LISTACP(_CoupledNet):
         checkpoint: int | Sequence[int] | None = None,
     ) -> None:
         operator = dense_operator(A)
-        check_penalty(penalty)
-        step = 1 / float(operator.eigenvalues[-1])
-        copies = 1 if tied else max(depth, 0)
-        thresholds = operator.dense().new_full((copies,), step * penalty)
-        super().__init__(operator, depth, thresholds, selection, checkpoint)
+        step = ista_step(operator)
+        super().__init__(operator, depth, step, penalty, selection, checkpoint, tied)
+        copies = len(self.thresholds)
         self.W = nn.ParameterList(step * self.A for _ in range(copies))
 
 
@@ -138,12 +141,10 @@ class TiLISTA(_CoupledNet):
         checkpoint: int | Sequence[int] | None = None,
     ) -> None:
         operator = dense_operator(A)
-        check_penalty(penalty)
-        step = 1 / float(operator.eigenvalues[-1])
-        thresholds = operator.dense().new_full((max(depth, 0),), step * penalty)
-        super().__init__(operator, depth, thresholds, selection, checkpoint)
+        step = ista_step(operator)
+        super().__init__(operator, depth, step, penalty, selection, checkpoint)
         self.W = nn.ParameterList([self.A.clone()])
-        self.steps = nn.Parameter(torch.full_like(thresholds, step))
+        self.steps = nn.Parameter(self.A.new_full((depth,), step))
 
 
 class ALISTA(_CoupledNet):
@@ -166,20 +167,18 @@ class ALISTA(_CoupledNet):
         checkpoint: int | Sequence[int] | None = None,
     ) -> None:
         operator = dense_operator(A)
-        check_penalty(penalty)
         weights = analytic_weights(operator)
-        step = 1 / weighted_norm(operator.dense(), weights)
-        thresholds = operator.dense().new_full((max(depth, 0),), step * penalty)
-        super().__init__(operator, depth, thresholds, selection, checkpoint)
+        step = 1 / _weighted_norm(operator.dense(), weights)
+        super().__init__(operator, depth, step, penalty, selection, checkpoint)
         self.register_buffer("weights", weights)
-        self.steps = nn.Parameter(torch.full_like(thresholds, step))
+        self.steps = nn.Parameter(self.A.new_full((depth,), step))
 
     @property
     def W(self) -> list[Tensor]:
         return [self.weights]
 
 
-def weighted_norm(A: Tensor, W: Tensor) -> float:
+def _weighted_norm(A: Tensor, W: Tensor) -> float:
     """λ_max(WᵀA) for W = analytic_weights(A), whose WᵀA has real eigenvalues ≥ 0."""
     return float(torch.linalg.eigvals(A.double() @ W.double().T).real.max())
 
@@ -190,4 +189,5 @@ def _counts(selection: Sequence[float] | None, depth: int, n: int) -> tuple[int,
     shares = tuple(float(share) for share in selection)
     if len(shares) != depth or not all(0 <= share <= 1 for share in shares):
         raise ValueError(f"selection is {list(selection)}; {depth} shares in [0, 1] are needed")
-    return tuple(int(share * n) for share in shares)
+    # Rounded down, but for the rounding of the product itself: 0.29·100 is 29.
+    return tuple(int(share * n + 1e-9) for share in shares)

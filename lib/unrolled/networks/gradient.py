@@ -56,7 +56,7 @@ class GradientNet(UnrolledNet):
             if not torch.all(values == values[0]):
                 raise ValueError("steps differ between layers; a tied network has one step size")
             values = values[:1]
-        self.register_buffer("A", operator.dense())
+        self.register_buffer("A", operator.dense().clone())
         values = values.to(self.A.dtype)
         if learned:
             self.steps = nn.Parameter(values)
@@ -93,9 +93,14 @@ def _initial_steps(
 
 
 def _rule(operator: DenseOperator, depth: int, name: str, ridge: float) -> Tensor:
-    spectrum = operator.eigenvalues.double()
-    # Components that A does not see stay at zero whatever the steps are.
-    seen = spectrum > 1e-6 * spectrum[-1]
+    spectrum = operator.eigenvalues
+    # Components that A does not see stay at zero whatever the steps are. Squared singular values
+    # are zero but for rounding below this.
+    rounding = max(operator.shape) * torch.finfo(spectrum.dtype).eps
+    seen = spectrum > rounding**2 * spectrum[-1]
+    if not seen.any():
+        raise ValueError("A is zero, or too small for its dtype; it measures nothing")
+    spectrum = spectrum.double()
     low, high = float(spectrum[seen][0]) + ridge, float(spectrum[-1]) + ridge
     if name == "fixed":
         return torch.full((depth,), tied_step(low, high), dtype=torch.float64)

@@ -33,7 +33,7 @@ class HyperLISTA(UnrolledNet):
 
     `net(y)`: (B, m) to (B, n). The numbers are the parameter `c`. Gradients reach c₁ and c₂; the
     loss is piecewise constant in c₃, so that a fit needs a search (`training.search`).
-    Source: Chen et al., NeurIPS 2021.
+    Source: Chen et al., NeurIPS 2021, who also have a W for which WᵀA is symmetric.
     """
 
     def __init__(
@@ -48,15 +48,15 @@ class HyperLISTA(UnrolledNet):
         super().__init__(operator.shape, depth, checkpoint=checkpoint)
         if len(start) != 3 or not all(0 <= number < float("inf") for number in start):
             raise ValueError(f"start is {start!r}; three finite numbers ≥ 0 are needed")
-        self.register_buffer("A", operator.dense())
-        self.register_buffer("W", analytic_weights(operator))
+        self.register_buffer("A", operator.dense().clone())
+        self.register_buffer("weights", analytic_weights(operator))
         # Wᵀr = D A⁺r with a diagonal D: the pseudo-inverse costs no product of its own.
-        pseudo = torch.linalg.pinv(self.A.double()).T
-        self.register_buffer("scale", (pseudo.norm(dim=0) / self.W.double().norm(dim=0)).to(self.A))
+        pseudo = torch.linalg.pinv(self.A.double()).T.norm(dim=0)
+        self.register_buffer("scale", (pseudo / self.weights.double().norm(dim=0)).to(self.A))
         self.c = nn.Parameter(torch.tensor(start, dtype=self.A.dtype))
 
     def _inputs(self, y: Tensor) -> tuple[Tensor, ...]:
-        back = y @ self.W  # (B, n)
+        back = y @ self.weights  # (B, n)
         return y, back, self._size(back)
 
     def _first(self, y: Tensor, back: Tensor, size: Tensor) -> State:
@@ -65,7 +65,7 @@ class HyperLISTA(UnrolledNet):
     def _layer(self, k: int, state: State, y: Tensor, back: Tensor, size: Tensor) -> State:
         x, before = state
         residual = torch.addmm(y, x, self.A.T, alpha=-1)  # (B, m)
-        direction = residual @ self.W  # (B, n)
+        direction = residual @ self.weights  # (B, n)
         left = self._size(direction)  # (B, 1)
         momentum = self.c[1] * (x != 0).sum(1, keepdim=True)
         u = x + direction + momentum * (x - before)

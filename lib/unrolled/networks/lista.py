@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from unrolled.networks.unrolled import UnrolledNet, dense_operator
+from unrolled.networks.unrolled import UnrolledNet, dense_operator, ista_step
 from unrolled.prox import soft_threshold
 from unrolled.sensing import DenseOperator
 
@@ -21,10 +21,11 @@ class LISTA(UnrolledNet):
     W₁ = ηA (m, n), W₂ = I − ηAᵀA (n, n), θ = η·penalty.
 
     A: a real `DenseOperator` or matrix (m, n). depth: K ≥ 1. tied: one W₁, W₂ and θ for all
-    layers instead of one for each. penalty: > 0. checkpoint: see `UnrolledNet`.
+    layers, as Gregor and LeCun have it, instead of one for each. penalty: > 0. checkpoint: see
+    `UnrolledNet`.
 
-    `net(y)`: (B, m) to (B, n). Raises ValueError for a complex or non-finite A, penalty ≤ 0.
-    Source: Gregor and LeCun, ICML 2010.
+    `net(y)`: (B, m) to (B, n). Raises ValueError for a complex, non-finite or zero A, penalty ≤ 0.
+    Source: Gregor and LeCun, ICML 2010; untied: Chen et al., NeurIPS 2018.
     """
 
     layerwise = ("W1", "W2", "thresholds")
@@ -41,14 +42,14 @@ class LISTA(UnrolledNet):
         operator = dense_operator(A)
         super().__init__(operator.shape, depth, checkpoint=checkpoint)
         check_penalty(penalty)
-        A, step = operator.dense(), 1 / float(operator.eigenvalues[-1])
+        A, step = operator.dense(), ista_step(operator)
         copies = 1 if tied else depth
         W1, W2 = step * A, torch.eye(A.shape[1], dtype=A.dtype) - step * A.T @ A
         self.W1 = nn.ParameterList(W1.clone() for _ in range(copies))
         self.W2 = nn.ParameterList(W2.clone() for _ in range(copies))
         self.thresholds = nn.Parameter(A.new_full((copies,), step * penalty))
         self.tied = tied
-        if not tied:  # the first layer multiplies by x_0 = 0: nothing to learn
+        if len(self.W2) == depth:  # layer 1 multiplies its own by x_0 = 0: nothing to learn
             self.W2[0].requires_grad_(False)
 
     def _inputs(self, y: Tensor) -> tuple[Tensor, ...]:

@@ -82,14 +82,13 @@ class OAMPNet(UnrolledNet):
                 f"denoiser is a {type(denoiser).__name__}, which has no method "
                 "with_divergence(r, tau); divergence_free needs one"
             )
-        self.operator, self.noise, self.lam = operator, noise, lam
+        # A copy: what is loaded into this network, or done to it, stays within it.
+        self.operator, self.noise, self.lam = copy.deepcopy(operator), noise, lam
         self.tied, self.divergence_free = tied, divergence_free
         # Those of AᵀA that can differ from zero; the others are n − min(m, n) zeros.
         nonzero = operator.eigenvalues[-min(operator.shape) :]
-        self.register_buffer("eigenvalues", nonzero, persistent=False)
-        self.energy = float(self.eigenvalues.double().sum())  # tr(AᵀA)
-        self.largest = float(self.eigenvalues[-1])
-        if not self.energy > 0:
+        self.register_buffer("eigenvalues", nonzero.clone())
+        if not self.eigenvalues[-1] > 0:
             raise ValueError("A is zero; it measures nothing")
         self.relaxation = nn.Parameter(self.eigenvalues.new_zeros(1 if tied else depth))
         self.denoisers = nn.ModuleList(
@@ -137,15 +136,16 @@ class OAMPNet(UnrolledNet):
         # v² and λ of each signal, (B, 1), from E‖y − Ax‖² = v²·tr(AᵀA) + mσ². A constant λ is
         # (1, 1).
         excess = residual.square().sum(1, keepdim=True) - self.shape[0] * self.noise
-        variance = torch.relu(excess) / self.energy
+        variance = torch.relu(excess) / self.eigenvalues.sum()
         # Beyond these bounds of λ, W_λA or its divergence-free multiple is the same in this
         # precision; they hold when there is no noise or no error.
-        epsilon = torch.finfo(residual.dtype).eps
-        if self.lam is not None or self.noise == 0:
-            lam = self.lam or epsilon * self.largest
-            return variance, residual.new_full((1, 1), lam)
-        ratio = (variance / self.noise).clamp(min=epsilon / self.largest)  # v²/σ²
-        return self.noise * ratio, ratio.reciprocal().clamp(min=epsilon * self.largest)
+        if self.lam is not None:
+            return variance, residual.new_full((1, 1), self.lam)
+        largest, epsilon = self.eigenvalues[-1], torch.finfo(residual.dtype).eps
+        if self.noise == 0:
+            return variance, (epsilon * largest).reshape(1, 1)
+        ratio = (variance / self.noise).clamp(min=epsilon / largest)  # v²/σ²
+        return self.noise * ratio, ratio.reciprocal().clamp(min=epsilon * largest)
 
     def _denoise(self, k: int, r: Tensor, tau: Tensor) -> State:
         denoiser = self._own(self.denoisers, k)

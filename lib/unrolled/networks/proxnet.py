@@ -52,8 +52,8 @@ class ProxNet(nn.Module):
     generator: draws the weights; without one they are the same each time.
 
     Raises ValueError for settings outside these ranges, and for signals that are no such images.
-    Source: the residual form is that of Zhang et al., IEEE TIP 2017 (DnCNN); the divergence by
-    random signs is that of Ramani, Blu and Unser, IEEE TIP 2008.
+    Source: the residual form is that of Zhang et al., IEEE TIP 2017 (DnCNN). The trace by random
+    signs is Hutchinson's (1990); Ramani, Blu and Unser (IEEE TIP 2008) brought it to denoisers.
     """
 
     def __init__(
@@ -109,13 +109,13 @@ def pushforward(network: nn.Sequential, value: Tensor, tangent: Tensor) -> tuple
             tangent = tangent * (value > 0)
             value = layer(value)
         elif isinstance(layer, nn.SiLU):
-            share = torch.sigmoid(value)
+            # The slope of u·s(u), s the sigmoid, is s(u)(1 + u·s(−u)), of which nothing cancels.
+            tangent = tangent * (torch.sigmoid(value) * (1 + value * torch.sigmoid(-value)))
             value = layer(value)
-            # The slope of s(u)·u is s + su − s·su, s the sigmoid.
-            tangent = tangent * torch.addcmul(share + value, share, value, value=-1)
         else:
-            tangent = layer(tangent) - layer.bias[:, None, None]
-            value = layer(value)
+            # Together, because a layer may have to compute the weights that it uses.
+            value, tangent = layer(torch.cat((value, tangent))).chunk(2)
+            tangent = tangent - layer.bias[:, None, None]
     return value, tangent
 
 

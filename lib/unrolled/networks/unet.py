@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
 from unrolled.networks.oamp import real_operator
 from unrolled.networks.proxnet import as_images, check_image, draw_weights
-from unrolled.sensing import SensingOperator, check_batch
+from unrolled.sensing import SensingOperator
 
 __all__ = ["UNet"]
 
@@ -40,7 +42,7 @@ class UNet(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.operator = real_operator(A)
+        self.operator = copy.deepcopy(real_operator(A))
         n = self.operator.shape[1]
         check_image(image)
         if image[0] * image[1] != n or min(image) < 4:
@@ -52,10 +54,9 @@ class UNet(nn.Module):
         self.width = _widest(levels, parameters)
         self.network = nn.Sequential(_Level(1, self.width, levels), nn.Conv2d(self.width, 1, 1))
         draw_weights(self.network, generator)
-        self.network.to(self.operator.eigenvalues)
+        self.network.to(self.operator.dtype)
 
     def forward(self, y: Tensor) -> Tensor:
-        check_batch("y", y, self.operator.shape[0])
         image = as_images(self.operator.adjoint(y), self.image)
         return self.network(image).flatten(1)
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recompute
 
+from unrolled.iterations import check_depth
 from unrolled.sensing import DenseOperator, SensingOperator, check_batch
 
 __all__ = ["UnrolledNet", "segments"]
@@ -47,8 +48,7 @@ class UnrolledNet(nn.Module):
         checkpoint: int | Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        if depth < 1:
-            raise ValueError(f"depth is {depth}; at least one layer is needed")
+        check_depth(depth)
         self.shape, self.depth = shape, depth
         self.segments = segments(depth, checkpoint)
 
@@ -63,11 +63,7 @@ class UnrolledNet(nn.Module):
         for length in self.segments or (depth,):
             end = min(start + length, depth)
             if self.segments and torch.is_grad_enabled():
-                # The layers draw nothing at random, so there is no generator state to keep.
-                state = recompute(
-                    self._run, start, end, state, *inputs,
-                    use_reentrant=False, preserve_rng_state=False,
-                )  # fmt: skip
+                state = recompute(self._run, start, end, state, *inputs, use_reentrant=False)
             else:
                 state = self._run(start, end, state, *inputs)
             start = end
@@ -76,10 +72,12 @@ class UnrolledNet(nn.Module):
         return _iterate(state)
 
     def trajectory(self, y: Tensor, depth: int | None = None) -> Tensor:
-        """All iterates, (depth + 1, B, n), the zero start included; K layers by default."""
+        """All iterates, (depth + 1, B, n), the zero start included; K layers by default.
+
+        They are all kept, with checkpoints too.
+        """
         depth = self.depth if depth is None else depth
-        if depth < 1:
-            raise ValueError(f"depth is {depth}; at least one layer is needed")
+        check_depth(depth)
         self._check(y)
         inputs = self._inputs(y)
         state, iterates = None, []
@@ -145,6 +143,14 @@ def dense_operator(A: DenseOperator | Tensor) -> DenseOperator:
     if operator.dense().is_complex():
         raise ValueError(f"A has dtype {operator.dense().dtype}; a real matrix is needed")
     return operator
+
+
+def ista_step(operator: DenseOperator) -> float:
+    """ISTA's step 1/λ_max(AᵀA); ValueError for A = 0, which has none."""
+    largest = float(operator.eigenvalues[-1])
+    if not largest > 0:
+        raise ValueError("A is zero, or too small for its dtype; it measures nothing")
+    return 1 / largest
 
 
 def _iterate(state: object) -> Tensor:
