@@ -21,6 +21,7 @@ from unrolled.networks import (
     LISTACP,
     HyperLISTA,
     UnrolledNet,
+    analytic_weights,
     selection_schedule,
 )
 from unrolled.sensing import DenseOperator, gaussian
@@ -37,7 +38,13 @@ Draw = Callable[[torch.Generator], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is built and trained: `fit_layerwise`'s steps and rates, batches of `batch`."""
+    """How a network is built and trained: `fit_layerwise`'s steps and rates, batches of `batch`.
+
+    start: the recorded network whose steps and thresholds it starts from, with analytic weights,
+    instead of from its algorithm. chosen: whether the parameters with the least error on 4,000
+    other signals are kept, and gradients clipped to norm 1, which tames the rare signal that
+    explodes.
+    """
 
     build: Callable[[DenseOperator], UnrolledNet] = field(repr=False)
     alone: int
@@ -46,15 +53,24 @@ class Recipe:
     lr: float
     lr_together: float
     batch: int = 64
+    start: str | None = None
+    chosen: bool = False
 
     def train(
-        self, operator: DenseOperator, draw: Draw, device: torch.device, folder: Path
+        self, operator: DenseOperator, snr: float, device: torch.device, folder: Path
     ) -> UnrolledNet:
         """The trained network."""
         net = self.build(operator)
+        if self.start is not None:
+            # Checkpoints lie in the folder of results.
+            _copy_recorded(net, self.start, snr, folder.parents[1])
+        options = {}
+        if self.chosen:
+            validation = _draw(operator, snr, 4000)(torch.Generator().manual_seed(3))
+            options = {"clip": 1.0, "validation": validation, "validate_every": 250}
         fit_layerwise(
             net,
-            draw,
+            _draw(operator, snr, self.batch),
             alone=self.alone,
             together=self.together,
             final=self.final,
@@ -65,8 +81,30 @@ class Recipe:
             device=device,
             checkpoint=folder,
             progress=False,
+            **options,
         )
         return net
+
+
+def _copy_recorded(net: UnrolledNet, name: str, snr: float, results: Path) -> None:
+    # LISTA-CP and LISTA contain ALISTA: W_k = γ_k W, and W₂ = I − AᵀW_k.
+    rows = [
+        row
+        for row in LISTA_DEPTH.rows(results)
+        if row["network"] == name and row["snr"] == snr and row["layer"]
+    ]
+    if len(rows) != DEPTH:
+        raise ValueError(f"{name} at SNR {snr:g} is not recorded, from which this one starts")
+    A = _operator().dense()
+    with torch.no_grad():
+        for k, row in enumerate(rows):
+            weights = row["step"] * analytic_weights(A)
+            net.thresholds[k] = row["threshold"]
+            if isinstance(net, LISTA):
+                net.W1[k].copy_(weights)
+                net.W2[k].copy_(torch.eye(N) - A.T @ weights)
+            else:
+                net.W[k].copy_(weights)
 
 
 @dataclass(frozen=True)
@@ -80,11 +118,12 @@ class Search:
     batch: int = 20_000
 
     def train(
-        self, operator: DenseOperator, draw: Draw, device: torch.device, folder: Path
+        self, operator: DenseOperator, snr: float, device: torch.device, folder: Path
     ) -> UnrolledNet:
         """The network with the numbers found."""
         net = HyperLISTA(operator, DEPTH).to(device)
-        y, x = (part.to(device) for part in draw(torch.Generator().manual_seed(1)))
+        drawn = _draw(operator, snr, self.batch)(torch.Generator().manual_seed(1))
+        y, x = (part.to(device) for part in drawn)
         grid = [(0.008, 0.012, 0.015, 0.018), (0, 0.002, 0.004, 0.006), (0.12, 0.25, 0.5, 1)]
         search(net, (y[: self.few], x[: self.few]), net.c, grid, starts=2, evaluations=80)
         search(net, (y, x), net.c, [[number] for number in net.c.tolist()], evaluations=80)
@@ -99,10 +138,12 @@ NETWORKS: dict[str, Recipe | Search] = {
     ),
     "ALISTA": Recipe(lambda A: ALISTA(A, DEPTH), 200, 200, 16000, 2e-2, 5e-3),
     "LISTA-CP, selection": Recipe(
-        lambda A: LISTACP(A, DEPTH, selection=_SELECTION), 100, 100, 12000, 1e-3, 5e-4
+        lambda A: LISTACP(A, DEPTH, selection=_SELECTION), 100, 100, 10000, 1e-3, 5e-4, chosen=True
     ),
-    "LISTA-CP": Recipe(lambda A: LISTACP(A, DEPTH), 100, 100, 8000, 1e-3, 5e-4),
-    "LISTA": Recipe(lambda A: LISTA(A, DEPTH), 100, 100, 6000, 1e-3, 5e-4),
+    "LISTA-CP": Recipe(
+        lambda A: LISTACP(A, DEPTH), 0, 0, 3000, 1e-4, 1e-4, start="ALISTA", chosen=True
+    ),
+    "LISTA": Recipe(lambda A: LISTA(A, DEPTH), 0, 0, 3000, 1e-4, 1e-4, start="ALISTA", chosen=True),
 }
 ALGORITHMS = {"ISTA": ista, "FISTA": fista}
 # The penalty that serves each algorithm best at layer 16 is looked for among these, on other
@@ -139,7 +180,7 @@ def _measure(configuration: Configuration, device: torch.device, folder: Path) -
         best = min(PENALTIES, key=error)
         return _rows(nmse(run(operator, y, penalty=best, depth=DEPTH), x).tolist(), 0)
     recipe = NETWORKS[name]
-    net = recipe.train(operator, _draw(operator, snr, recipe.batch), device, folder)
+    net = recipe.train(operator, snr, device, folder)
     with torch.no_grad():
         parts = [net.trajectory(part.to(device)).cpu() for part in y.split(TEST // 5)]
     errors = nmse(torch.cat(parts, 1), x).tolist()
