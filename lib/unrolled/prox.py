@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
+from unrolled.sensing.operator import check_kind, check_positive
+
 __all__ = ["largest", "soft_threshold"]
 
 
@@ -32,9 +34,9 @@ def soft_threshold(
     Raises ValueError for a threshold that is a negative or non-finite number, and for shapes that
     do not broadcast to that of u.
     """
+    check_kind("u", u, Tensor)
     if not isinstance(threshold, Tensor):
-        if not 0 <= threshold < math.inf:
-            raise ValueError(f"threshold is {threshold}; 0 ≤ threshold < ∞ is needed")
+        check_positive("threshold", threshold, zero=True)
         threshold = u.real.new_full((), threshold)
     for name, other in (("threshold", threshold), ("selected", selected)):
         if other is not None and torch.broadcast_shapes(other.shape, u.shape) != u.shape:

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor
 
 from unrolled.sensing import check_batch
-from unrolled.sensing.operator import check_size
+from unrolled.sensing.operator import (
+    check_floating,
+    check_kind,
+    check_positive,
+    check_size,
+)
 
 __all__ = [
     "BernoulliGaussian",
@@ -28,26 +33,42 @@ __all__ = [
 ]
 
 
-class Prior(Protocol):
-    """What message passing asks of a prior with independent real entries of mean zero."""
+class Prior:
+    """Signals with n independent real entries of mean zero, as message passing wants to know them.
 
-    @property
-    def n(self) -> int:
-        """How many entries a signal has."""
+    A subclass gives `n`, `second_moment`, `mmse`, and what `denoise` calls once it has checked its
+    arguments: `_denoise`, with the variance as a tensor that broadcasts to r. An iteration, which
+    checks y where it comes in, calls that, so that a run that goes astray shows in its iterates.
+    """
+
+    n: int
 
     @property
     def second_moment(self) -> float:
         """E x_i², the mean squared error of the estimate 0."""
+        raise NotImplementedError
 
     def denoise(self, r: Tensor, variance: float | Tensor) -> tuple[Tensor, Tensor]:
-        """E[x | r] for r = x + N(0, variance), and its derivative with respect to r."""
+        """E[x | r] for r = x + N(0, variance), and its derivative with respect to r.
+
+        r: (B, n), real.
+        variance: a number > 0, or one for each row, (B, 1), which is not checked, because a look
+            at it would make a GPU wait.
+
+        Both results are like r. Raises ValueError for shapes and dtypes that do not fit.
+        """
+        return self._denoise(r, _noise(r, self.n, variance))
 
     def mmse(self, variance: float) -> float:
-        """The error E(x_i − E[x_i | r_i])² of that estimate."""
+        """The mean squared error per entry of `denoise`; 0 ≤ variance < ∞."""
+        raise NotImplementedError
+
+    def _denoise(self, r: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class Gaussian(Prior):
     """Signals with independent N(0, variance) entries. n ≥ 1, 0 < variance < ∞."""
 
     n: int
@@ -55,7 +76,7 @@ class Gaussian:
 
     def __post_init__(self) -> None:
         check_size("n", self.n)
-        _check_signal_variance(self.variance)
+        check_positive("variance", self.variance)
 
     @property
     def second_moment(self) -> float:
@@ -66,31 +87,25 @@ class Gaussian:
         self, count: int, generator: torch.Generator, dtype: torch.dtype = torch.float32
     ) -> Tensor:
         """Draw `count` signals, (count, n)."""
+        check_floating(dtype)
         return self.variance**0.5 * _normal((count, self.n), generator).to(dtype)
-
-    def denoise(self, r: Tensor, variance: float | Tensor) -> tuple[Tensor, Tensor]:
-        """E[x | r] = r·V/(V + variance) with V the signal's variance, and its derivative.
-
-        r: (B, n), real, r = x + N(0, variance).
-        variance: a number > 0, or one for each row, (B, 1), which is not checked, because a look
-            at it would make a GPU wait.
-
-        Both results are like r. Raises ValueError for shapes and dtypes that do not fit.
-        """
-        gain = self.variance / (self.variance + _noise(r, self.n, variance))
-        return gain * r, gain.expand_as(r)
 
     def mmse(self, variance: float) -> float:
         """The mean squared error per entry of `denoise`; 0 ≤ variance < ∞."""
-        _check_variance(variance)
+        check_positive("variance", variance, zero=True)
         return self.variance * variance / (self.variance + variance)
+
+    def _denoise(self, r: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        # E[x | r] = r·V/(V + variance), with V the signal's variance.
+        gain = self.variance / (self.variance + variance)
+        return gain * r, gain.expand_as(r)
 
 
 @dataclass(frozen=True)
-class BernoulliGaussian:
+class BernoulliGaussian(Prior):
     """Sparse signals: each entry is N(0, variance) with probability `rate`, and otherwise 0.
 
-    n ≥ 1, 0 < rate ≤ 1, 0 < variance < ∞; ValueError otherwise.
+    n ≥ 1, 0 < rate ≤ 1, 0 < variance < ∞; ValueError otherwise. Draws meet the rate to 2⁻²⁴.
     """
 
     n: int
@@ -99,9 +114,9 @@ class BernoulliGaussian:
 
     def __post_init__(self) -> None:
         check_size("n", self.n)
-        if not 0 < self.rate <= 1:
-            raise ValueError(f"rate is {self.rate}; 0 < rate ≤ 1 is needed")
-        _check_signal_variance(self.variance)
+        if not isinstance(self.rate, Real) or not 0 < self.rate <= 1:
+            raise ValueError(f"rate is {self.rate!r}; 0 < rate ≤ 1 is needed")
+        check_positive("variance", self.variance)
 
     @property
     def second_moment(self) -> float:
@@ -112,31 +127,13 @@ class BernoulliGaussian:
         self, count: int, generator: torch.Generator, dtype: torch.dtype = torch.float32
     ) -> Tensor:
         """Draw `count` signals, (count, n)."""
+        check_floating(dtype)
         values = self.variance**0.5 * _normal((count, self.n), generator)
-        kept = torch.rand(values.shape, generator=generator, device=generator.device) < self.rate
-        return torch.where(kept, values, 0).to(dtype)
-
-    def denoise(self, r: Tensor, variance: float | Tensor) -> tuple[Tensor, Tensor]:
-        """E[x | r] = π(r)·g·r and its derivative g·π·(1 + (1 − π)·g r²/variance).
-
-        g = V/(V + variance) is the gain where the entry is not 0, π the probability of that
-        given r. Works with log-odds, so that it is stable for any variance.
-
-        r: (B, n), real, r = x + N(0, variance).
-        variance: a number > 0, or one for each row, (B, 1), which is not checked, because a look
-            at it would make a GPU wait.
-
-        Both results are like r. Raises ValueError for shapes and dtypes that do not fit.
-        """
-        noise = _noise(r, self.n, variance)
-        total = self.variance + noise
-        gain = self.variance / total
-        # From evidence 10⁴ on, 1 − π is 0 in every precision; without the bound, 0·∞ follows.
-        evidence = (gain * (r / noise.sqrt()).square()).clamp(max=1e4)
-        log_odds = self._log_odds + (noise.log() - total.log() + evidence) / 2
-        active = torch.sigmoid(log_odds)
-        slope = gain * active * (1 + torch.sigmoid(-log_odds) * evidence)
-        return gain * active * r, slope
+        # In float32 whatever is asked for, so that a seed means the same support.
+        uniform = torch.rand(
+            values.shape, generator=generator, dtype=torch.float32, device=generator.device
+        )
+        return torch.where(uniform < self.rate, values, 0).to(dtype)
 
     def mmse(self, variance: float) -> float:
         """The mean squared error per entry of `denoise`, to ten digits; 0 ≤ variance < ∞.
@@ -145,7 +142,7 @@ class BernoulliGaussian:
         positive. With u = e^t the integrand is analytic and dies out at both ends, where the
         trapezoidal rule converges exponentially.
         """
-        _check_variance(variance)
+        check_positive("variance", variance, zero=True)
         if variance == 0:
             return 0.0
         ratio = self.variance / variance
@@ -157,6 +154,19 @@ class BernoulliGaussian:
         gain = ratio / (1 + ratio)
         return self.rate * gain * (variance + self.variance * missed)
 
+    def _denoise(self, r: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        # E[x | r] = π·g·r, and its derivative g·π·(1 + (1 − π)·g r²/variance), where the gain
+        # g = V/(V + variance) is that of entries that are not 0, and π the probability of those
+        # given r. By log-odds, which are stable for any variance.
+        total = self.variance + variance
+        gain = self.variance / total
+        # From evidence 10⁴ on, 1 − π is 0 in every precision; without the bound, 0·∞ follows.
+        evidence = (gain * (r / variance.sqrt()).square()).clamp(max=1e4)
+        log_odds = self._log_odds + (variance.log() - total.log() + evidence) / 2
+        active = torch.sigmoid(log_odds)
+        slope = gain * active * (1 + torch.sigmoid(-log_odds) * evidence)
+        return gain * active * r, slope
+
     @property
     def _log_odds(self) -> float:
         return math.inf if self.rate == 1 else math.log(self.rate) - math.log1p(-self.rate)
@@ -167,10 +177,12 @@ def sparse(
 ) -> Tensor:
     """Draw signals with exactly s nonzero entries, each N(0, 1), at random places: (count, n).
 
-    Raises ValueError unless 0 ≤ s ≤ n.
+    n ≥ 1, 0 ≤ s ≤ n; ValueError otherwise.
     """
-    if not 0 <= s <= n:
-        raise ValueError(f"s is {s}; 0 ≤ s ≤ n = {n} is needed")
+    check_size("n", n)
+    if not isinstance(s, Integral) or not 0 <= s <= n:
+        raise ValueError(f"s is {s!r}; an integer with 0 ≤ s ≤ n = {n} is needed")
+    check_floating(dtype)
     values = _normal((count, n), generator)
     values[:, s:] = 0
     return _shuffle(values, generator).to(dtype)
@@ -188,8 +200,8 @@ def compressible(
     Signs and places are random. The larger `power` ≥ 0 is, the fewer entries say almost all.
     """
     check_size("n", n)
-    if not 0 <= power < math.inf:
-        raise ValueError(f"power is {power}; 0 ≤ power < ∞ is needed")
+    check_positive("power", power, zero=True)
+    check_floating(dtype)
     sizes = torch.arange(1, n + 1, dtype=torch.float64, device=generator.device) ** -power
     signs = _normal((count, n), generator).sign()
     return _shuffle(sizes * signs, generator).to(dtype)
@@ -210,6 +222,7 @@ def piecewise_constant(
     """
     for name, value in (("height", height), ("width", width), ("pieces", pieces)):
         check_size(name, value)
+    check_floating(dtype)
     values = _normal((count, pieces), generator)
     down = _intervals(height, (count, pieces), generator)
     across = _intervals(width, (count, pieces), generator)
@@ -223,35 +236,53 @@ def piecewise_constant(
 def add_noise(y: Tensor, snr: float, generator: torch.Generator) -> Tensor:
     """Measure with noise: y + w, w white with variance ‖y‖²/m · 10^(−snr/10) in each row.
 
-    y: (B, m), real or complex; complex noise is circular.
+    y: (B, m), real or complex floating point; complex noise is circular.
     snr: the signal-to-noise ratio in dB, ∞ for no noise.
 
-    Raises ValueError for other shapes, and for an snr that is NaN or −∞.
+    The noise is drawn and scaled in double precision, so that a seed means the same noise in every
+    precision. Raises ValueError for other shapes and dtypes, for an snr that is NaN or −∞, and
+    where y + w is more than the dtype of y can hold.
     """
-    check_batch("y", y, y.shape[-1] if y.ndim else 0)
-    if not snr > -math.inf:
-        raise ValueError(f"snr is {snr}; a ratio in dB with −∞ < snr ≤ ∞ is needed")
-    deviation = y.abs().square().mean(1, keepdim=True).sqrt() * 10 ** (-snr / 20)
-    w = torch.randn(y.shape, generator=generator, dtype=y.dtype, device=generator.device)
-    return y + deviation * w.to(y.device)
+    check_batch("y", y, y.shape[-1] if isinstance(y, Tensor) and y.ndim else 0)
+    if not isinstance(snr, Real) or not snr > -math.inf:
+        raise ValueError(f"snr is {snr!r}; a ratio in dB with −∞ < snr ≤ ∞ is needed")
+    check_kind("generator", generator, torch.Generator)
+    if not (y.is_floating_point() or y.is_complex()):
+        raise ValueError(f"y has dtype {y.dtype}; a floating-point batch (B, m) is needed")
+    exact = y.to(torch.complex128 if y.is_complex() else torch.float64)
+    # In units of the largest entry, whose square neither under- nor overflows.
+    largest = exact.abs().amax(1, keepdim=True)
+    unit = torch.where(largest > 0, largest, 1)
+    root_mean_square = (exact / unit).abs().square().mean(1, keepdim=True).sqrt() * largest
+    ratio = 10 ** torch.tensor(-snr / 20, dtype=torch.float64)
+    w = torch.randn(y.shape, generator=generator, dtype=exact.dtype, device=generator.device)
+    noisy = (exact + root_mean_square * ratio * w.to(y.device)).to(y.dtype)
+    if not torch.isfinite(noisy).all():
+        raise ValueError(f"snr is {snr}; y with such noise is more than {y.dtype} can hold")
+    return noisy
 
 
 def nmse(estimate: Tensor, x: Tensor) -> Tensor:
     """The normalised mean squared error 10 log₁₀(Σ‖estimate − x‖²/Σ‖x‖²) over a batch, in dB.
 
     x: (B, n), not zero. estimate: (B, n), or (…, B, n) for one error each. Returns (…), float64.
-    Raises ValueError for other shapes.
+    Raises ValueError for other shapes and for x = 0.
     """
+    check_kind("estimate", estimate, Tensor)
+    check_kind("x", x, Tensor)
     if x.ndim != 2 or estimate.shape[-2:] != x.shape:
         shapes = f"{tuple(estimate.shape)}, {tuple(x.shape)}"
         raise ValueError(f"estimate, x have shapes {shapes}; (…, B, n), (B, n) are needed")
-    error = (estimate - x).abs().double().square().sum((-2, -1))
-    return 10 * torch.log10(error / x.abs().double().square().sum())
+    energy = x.abs().double().square().sum()
+    if energy == 0:
+        raise ValueError("x is 0, which no error can be measured against; x ≠ 0 is needed")
+    return 10 * torch.log10((estimate - x).abs().double().square().sum((-2, -1)) / energy)
 
 
 def _normal(shape: tuple[int, int], generator: torch.Generator) -> Tensor:
     # In float64 whatever is asked for, so that a seed means the same signal in every precision.
     check_size("count", shape[0])
+    check_kind("generator", generator, torch.Generator)
     return torch.randn(shape, generator=generator, dtype=torch.float64, device=generator.device)
 
 
@@ -282,15 +313,5 @@ def _noise(r: Tensor, n: int, variance: float | Tensor) -> Tensor:
                 f"or a tensor ({len(r)}, 1) of dtype {r.dtype} is needed"
             )
         return variance
-    _check_variance(variance, least=torch.finfo(r.dtype).tiny)
+    check_positive("variance", variance, dtype=r.dtype)
     return r.new_full((), variance)
-
-
-def _check_signal_variance(variance: float) -> None:
-    if not 0 < variance < math.inf:
-        raise ValueError(f"variance is {variance}; 0 < variance < ∞ is needed")
-
-
-def _check_variance(variance: float, least: float = 0.0) -> None:
-    if not least <= variance < math.inf:
-        raise ValueError(f"variance is {variance}; {least:.3g} ≤ variance < ∞ is needed")

@@ -73,14 +73,19 @@ def test_what_was_recorded_supports_what_the_chapter_says():
 
     for network in ("LISTA-CP", "ALISTA"):  # selection helps where there is no noise
         assert error(network + ", selection") < error(network) - 5
-    assert error("HyperLISTA") < error("ALISTA, selection") < error("LISTA-CP, selection")
-    # Noise ends the contest.
+    assert error("HyperLISTA") < error("ALISTA, selection") < -60
+    # The millions do what a few numbers do.
+    for network in ("LISTA", "LISTA-CP"):
+        assert abs(error(network) - error("ALISTA")) < 3
+    # Noise ends the contest, and what is won then is won by learning more.
     trained = ("LISTA", "LISTA-CP", "LISTA-CP, selection", "ALISTA", "HyperLISTA")
     spread = {
         snr: max(error(name, snr) for name in trained) - min(error(name, snr) for name in trained)
         for snr in ("inf", "40", "20")
     }
-    assert spread["inf"] > spread["40"] > spread["20"]
+    assert spread["inf"] > spread["40"]
+    assert spread["inf"] > spread["20"]
+    assert min(trained, key=lambda name: error(name, "20")) == "LISTA-CP, selection"
 
 
 def test_the_first_picture_says_what_it_shows():

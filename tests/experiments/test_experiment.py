@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -49,7 +51,7 @@ def test_runs_what_is_missing_and_nothing_twice(tmp_path):
     ]
     assert whole.rows(tmp_path)[-1]["error"] == math.inf
     assert [entry["seconds"] > 999 for entry in whole.provenance(tmp_path)] == [False, True, False]
-    assert not list(tmp_path.glob(".counting/*"))
+    assert not [file for file in tmp_path.glob(".counting/*") if file.suffix != ".lock"]
     for entry in whole.provenance(tmp_path):
         assert {"started", "seconds", "device", "torch", "commit"} <= entry.keys()
     assert not list(tmp_path.glob("*.partial"))
@@ -91,6 +93,149 @@ def test_another_recipe_is_another_recording(tmp_path):
         "count", "count", "count better",
     ]  # fmt: skip
     assert [c["size"] for c in changed.missing(tmp_path)] == ["1", "inf"]
+
+
+def test_another_recipe_may_measure_other_things(tmp_path):
+    counting()[0].run(results=tmp_path, only={"size": "1"})
+    other = replace(counting("other")[0], recipe=lambda _: "other", measure=lambda *_: [{"gap": 3}])
+    other.run(results=tmp_path, only={"size": "2.0"})
+    assert other.rows(tmp_path) == [
+        {"size": 1, "kind": "a, b", "layer": 0, "error": 0.0, "gap": ""},
+        {"size": 1, "kind": "a, b", "layer": 1, "error": 1.0, "gap": ""},
+        {"size": 2.0, "kind": "a, b", "layer": "", "error": "", "gap": 3},
+    ]
+
+
+def test_processes_that_record_side_by_side_lose_no_rows(tmp_path):
+    """Each reads the files while the other writes them, unless a lock keeps it from that."""
+    command = """
+import sys, time
+from pathlib import Path
+from unrolled.experiments import Experiment, experiment
+
+write = experiment._write_atomically
+def slowly(path, text):
+    time.sleep(0.03)
+    write(path, text)
+experiment._write_atomically = slowly
+
+results, first = Path(sys.argv[1]), int(sys.argv[2])
+sizes = tuple({"size": str(size)} for size in range(12))
+measure = lambda configuration, *_: [{"twice": 2 * int(configuration["size"])}]
+recorded = Experiment("shared", "", sizes, lambda _: "", measure)
+(results / f"{first}.ready").touch()
+while len(list(results.glob("*.ready"))) < 2:
+    time.sleep(0.01)
+for size in range(first, 12, 2):
+    recorded.run(results=results, only={"size": str(size)})
+"""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", command, str(tmp_path), str(first)])
+        for first in (0, 1)
+    ]
+    try:
+        assert [process.wait(timeout=60) for process in processes] == [0, 0]
+    finally:
+        for process in processes:
+            process.kill()
+    shared = replace(counting()[0], name="shared")
+    rows = sorted(shared.rows(tmp_path), key=lambda row: row["size"])
+    assert rows == [{"size": size, "twice": 2 * size} for size in range(12)]
+    assert len(shared.provenance(tmp_path)) == 12
+
+
+def test_a_configuration_that_is_being_recorded_is_left_to_its_process(tmp_path):
+    inner, inner_calls = counting()
+    reports = []
+
+    def measure(configuration, device, folder):
+        # As another process would: while the first configuration is measured, run all the others.
+        if configuration["size"] == "1":
+            inner.run(results=tmp_path, report=reports.append)
+        return [{"layer": 0, "error": 0.0}]
+
+    outer = replace(inner, measure=measure)
+    outer.run(results=tmp_path, report=lambda _: None)
+    assert inner_calls == ["2.0", "inf"]
+    assert "counting: size 1, kind a, b: left to the process that is recording it" in reports
+    # What the inner run has recorded in the meantime is neither run again nor lost.
+    assert len(outer.rows(tmp_path)) == 1 + 2 + 2
+    assert len(outer.provenance(tmp_path)) == 3
+
+
+def test_what_no_commit_holds_is_said(tmp_path, monkeypatch):
+    for commit, said in (("1234567", False), ("1234567+", True), (None, True)):
+        monkeypatch.setattr(experiment, "_commit", lambda _, commit=commit: commit)
+        recorded, reports = counting()[0], []
+        results = tmp_path / str(commit)
+        recorded.run(results=results, report=reports.append)
+        assert [r for r in reports if "cannot be reproduced exactly" in r] == reports[: int(said)]
+        assert recorded.provenance(results)[0]["commit"] == commit
+        recorded.run(results=results, report=reports.append)  # nothing to run, nothing to say
+        assert sum("reproduced" in r for r in reports) == said
+
+
+def test_the_commit_is_that_of_the_code(tmp_path):
+    """New and changed files of the code's folder leave a mark, those outside it none."""
+
+    def git(*arguments):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, timeout=60)
+
+    code = tmp_path / "code"
+    code.mkdir()
+    git("init", "-q")
+    assert experiment._commit(code) is None
+    (code / "a.py").write_text("1")
+    git("add", ".")
+    git("commit", "-q", "-m", "a")
+    clean = experiment._commit(code)
+    assert clean
+    assert not clean.endswith("+")
+    (tmp_path / "rows.csv").write_text("2")
+    assert experiment._commit(code) == clean
+    (code / "b.py").write_text("3")
+    assert experiment._commit(code) == clean + "+"
+    (code / "b.py").unlink()
+    (code / "a.py").write_text("4")
+    assert experiment._commit(code) == clean + "+"
+
+
+@pytest.mark.parametrize(
+    "rows", [[], [{"a": 1}, {"b": 1}], [{"size": 1}], [{}], [{"a": 1}, {"a": 1, "b": 2}]]
+)
+def test_rows_that_cannot_be_kept_are_refused(tmp_path, rows):
+    wrong = replace(counting()[0], measure=lambda *_: rows)
+    with pytest.raises(ValueError, match=f"measure returned {len(rows)} rows"):
+        wrong.run(results=tmp_path)
+    assert wrong.provenance(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("configurations", "sentence"),
+    [
+        (({"a": "1"}, {"b": "1"}), "other keys"),
+        (({"a": "1"}, {"a": "2"}, {"a": "1"}), r"configurations\[2\] .* there twice"),
+        (({"a": 1},), "strings are needed"),
+    ],
+)
+def test_configurations_that_cannot_be_told_apart_are_refused(configurations, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        replace(counting()[0], configurations=configurations)
+
+
+def test_no_value_leads_out_of_the_folder_of_results(tmp_path):
+    folders = []
+
+    def measure(configuration, device, folder):
+        folders.append(folder)
+        return [{"layer": 0}]
+
+    names = ({"size": "/a/../../b", "kind": "c"}, {"size": "a-b", "kind": "c"})
+    alike = {"size": "a", "kind": "b-c"}
+    replace(counting()[0], configurations=(*names, alike), measure=measure).run(results=tmp_path)
+    assert all(folder.resolve().parent == tmp_path / ".counting" for folder in folders)
+    assert len(set(folders)) == 3
 
 
 @pytest.mark.parametrize("recorded", EXPERIMENTS.values(), ids=list(EXPERIMENTS))

@@ -149,6 +149,52 @@ def test_a_tenth_of_the_gap_is_no_bound():
     assert (problem.gap(x) / 10 < suboptimality).any()
 
 
+def test_fista_is_its_recursion():
+    problem = Lasso(5, torch.complex128)
+    A, step = problem.operator.dense(), 1 / problem.lipschitz
+
+    def run(momentum):
+        previous = z = torch.zeros(3, 25, dtype=A.dtype)
+        t, iterates = 1.0, [previous]
+        for _ in range(12):
+            u = z + step * (problem.y - z @ A.T) @ A.conj()
+            x = torch.sgn(u) * (u.abs() - step * problem.penalty).clamp(min=0)
+            following = (1 + (1 + 4 * t * t) ** 0.5) / 2
+            z = x + momentum(t, following) * (x - previous)
+            t, previous = following, x
+            iterates.append(x)
+        return torch.stack(iterates)
+
+    iterates = problem.run(fista, 12)
+    torch.testing.assert_close(iterates, run(lambda t, following: (t - 1) / following))
+    for wrong in (
+        lambda t, following: (t - 1) / t,
+        lambda t, following: (following - 1) / following,
+        lambda t, following: 0.0,
+    ):
+        assert not torch.allclose(iterates, run(wrong), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_gap_is_exact_where_the_residual_points_away_from_y(sign):
+    # A = 1, y = 1, x = 3: F(x) = 3.5 and min F = 0.375, at 0.5. The best multiple of the residual
+    # −2 is −1/2, but only those of size up to 1/4 are feasible; −1/4 is the dual solution.
+    y, x = torch.tensor([[sign]]), torch.tensor([[3 * sign]])
+    gap = duality_gap(DenseOperator(torch.eye(1)), y, x, 0.5)
+    torch.testing.assert_close(gap, torch.tensor([3.125]))
+
+
+@pytest.mark.parametrize("method", [ista, fista])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.complex64])
+def test_divergence_shows_in_the_iterates(method, dtype):
+    operator = DenseOperator(torch.eye(3, dtype=dtype))
+    y = torch.ones(2, 3, dtype=dtype)
+    iterates = method(operator, y, penalty=0.1, depth=80, step=10.0)
+    assert torch.isfinite(iterates[:20]).all()
+    assert not torch.isfinite(iterates[-1]).any()
+    assert torch.isfinite(method(operator, y, penalty=0.1, depth=80, step=1.0)).all()
+
+
 def test_gap_belongs_to_its_penalty():
     problem = Lasso(0)
     x = problem.solution()
@@ -214,12 +260,17 @@ def test_no_penalty_is_gradient_descent_and_a_given_step_is_used():
     [
         ({"penalty": -1.0}, "penalty is -1.0; 0 ≤ penalty < ∞"),
         ({"penalty": math.nan}, "penalty is nan; 0 ≤ penalty < ∞"),
-        ({"depth": 0}, "depth is 0; at least one layer"),
+        ({"depth": 0}, "depth is 0; an integer ≥ 1"),
         ({"step": 0.0}, "step is 0.0; 0 < step < ∞"),
         ({"step": math.inf}, "step is inf; 0 < step < ∞"),
         ({"y": torch.ones(1, 3)}, r"y has shape \(1, 3\)"),
         ({"y": torch.ones(1, 2, dtype=torch.float64)}, "y has dtype torch.float64"),
         ({"y": torch.full((1, 2), math.inf)}, "y holds NaN or infinite"),
+        ({"y": torch.ones(1, 2).numpy()}, "y is a ndarray; a Tensor"),
+        ({"operator": torch.eye(2)}, "operator is a Tensor; a SensingOperator"),
+        ({"depth": 2.0}, "depth is 2.0; an integer ≥ 1"),
+        ({"penalty": "0.1"}, "penalty is '0.1'; 0 ≤ penalty < ∞"),
+        ({"step": torch.ones(2)}, "step is tensor.*; 0 < step < ∞"),
         ({"operator": DenseOperator(torch.zeros(2, 2))}, "A = 0 has no step"),
     ],
 )
@@ -237,6 +288,7 @@ def test_bad_input_is_refused(method, choices, sentence):
         (torch.ones(3, 2), r"weights has shape \(3, 2\) .*\(2, 3\) and torch.float32 are needed"),
         (torch.ones(2, 3, dtype=torch.float64), "weights has shape .* dtype torch.float64"),
         (torch.full((2, 3), math.nan), "weights holds NaN"),
+        (torch.ones(2, 3).numpy(), "weights is a ndarray; a Tensor"),
     ],
 )
 def test_bad_weights_are_refused(weights, sentence):
@@ -250,6 +302,8 @@ def test_bad_weights_are_refused(weights, sentence):
     ("x", "penalty", "sentence"),
     [
         (torch.ones(1, 2), 0.0, "penalty is 0.0; 0 < penalty"),
+        (torch.ones(1, 2), None, "penalty is None; 0 < penalty"),
+        (None, 1.0, "x is a NoneType; a Tensor"),
         (torch.ones(1, 3), 1.0, r"x has shape \(1, 3\)"),
         (torch.ones(2, 2), 1.0, "x has 2 rows and y has 1; one x for each y"),
         (torch.ones(1, 2, dtype=torch.float64), 1.0, "x has dtype"),

@@ -111,13 +111,41 @@ def test_heavy_ball_reaches_the_accelerated_rate(kappa, seed):
         assert float(error[60]) < tied**60 * float(error[0])
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_divergence_shows_in_the_iterates(dtype):
+    operator, y = DenseOperator(10 * torch.eye(2, dtype=dtype)), torch.ones(1, 2, dtype=dtype)
+    for iterates in (
+        gradient_descent(operator, y, steps=[10.0] * 400),
+        heavy_ball(operator, y, low=0.01, high=0.1, depth=400),
+    ):
+        assert torch.isfinite(iterates[:20]).all()
+        assert not torch.isfinite(iterates[-1]).any()
+    assert torch.isfinite(gradient_descent(operator, y, steps=[0.01] * 400)).all()
+
+
+def test_steps_are_used_in_double_precision_however_they_are_given():
+    operator, y = DenseOperator(torch.eye(2, dtype=torch.float64)), torch.ones(1, 2).double()
+    for steps in ([0.1], torch.tensor([0.1], dtype=torch.float64)):
+        assert (gradient_descent(operator, y, steps=steps)[1] == 0.1).all()
+    single = gradient_descent(operator, y, steps=torch.tensor([0.1]))
+    assert (single[1] == torch.tensor(0.1).double()).all()
+    assert (single[1] != 0.1).all()
+
+
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda A, y: gradient_descent(A, y, steps=[]), "depth is 0; at least one layer"),
+        (lambda A, y: gradient_descent(A, y, steps=[]), "depth is 0; an integer ≥ 1"),
         (lambda A, y: gradient_descent(A, y, steps=1.0), r"steps is .*\(K,\) is needed"),
         (lambda A, y: gradient_descent(A, y, steps=[math.nan]), r"steps is .*nan.*\(K,\)"),
+        (lambda A, y: gradient_descent(A, y, steps=None), r"steps is None; .*\(K,\)"),
+        (lambda A, y: gradient_descent(A, y, steps="fixed"), "steps is 'fixed'"),
+        (lambda A, y: gradient_descent(A, y, steps=torch.ones(2) + 1j), "steps is tensor"),
         (lambda A, y: gradient_descent(A, y, steps=[1.0], ridge=-1), "ridge is -1; 0 ≤ ridge"),
+        (lambda A, y: gradient_descent(A, y, steps=[1.0], ridge="0"), "ridge is '0'; 0 ≤ ridge"),
+        (lambda A, y: gradient_descent(A.dense(), y, steps=[1.0]), "operator is a Tensor"),
+        (lambda A, y: heavy_ball(A, y, low=1, high=None, depth=1), "high is None; 0 < high"),
+        (lambda A, y: heavy_ball(A, None, low=1, high=2, depth=1), "y is a NoneType; a Tensor"),
         (lambda A, y: gradient_descent(A, y[0], steps=[1.0]), r"y has shape \(2,\)"),
         (lambda A, y: gradient_descent(A, y.double(), steps=[1.0]), "y has dtype torch.float64"),
         (lambda A, y: gradient_descent(A, y + 1j, steps=[1.0]), "y has dtype torch.complex64"),

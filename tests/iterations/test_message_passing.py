@@ -15,7 +15,7 @@ from unrolled.iterations import (
     oamp_state_evolution,
 )
 from unrolled.sensing import DenseOperator, gaussian, partial_dct, with_spectrum
-from unrolled.signals import BernoulliGaussian, Gaussian
+from unrolled.signals import BernoulliGaussian, Gaussian, Prior
 
 draws = settings(deadline=None)
 
@@ -44,15 +44,18 @@ def predicted(errors, prior):
     )
 
 
-class WithoutSlope:
+class WithoutSlope(Prior):
     """A prior that says that its slope is 0: no Onsager term, nothing divergence-free."""
 
     def __init__(self, prior):
         self.prior, self.n, self.mmse = prior, prior.n, prior.mmse
-        self.second_moment = prior.second_moment
 
-    def denoise(self, r, variance):
-        mean, slope = self.prior.denoise(r, variance)
+    @property
+    def second_moment(self):
+        return self.prior.second_moment
+
+    def _denoise(self, r, variance):
+        mean, slope = self.prior._denoise(r, variance)
         return mean, torch.zeros_like(slope)
 
 
@@ -145,6 +148,25 @@ def test_amp_without_noise_converges_when_there_are_more_equations_than_unknowns
     assert errors[-1] < 1e-9 * errors[0]
     mistaken = amp(operator, operator.forward(x), noise=5.0, depth=20)
     assert (mistaken[-1] - x).square().mean() > 0.1
+
+
+def test_amp_goes_on_where_the_variance_is_smaller_than_the_dtype_can_hold():
+    operator, prior = gaussian(300, 100, generator=seeded()), BernoulliGaussian(100)
+    y, x = measure(operator, prior, noise=0.0, count=3)
+    tau, _ = amp_state_evolution(1 / 3, noise=0.0, depth=60, prior=prior)
+    assert 0 < tau[-1] < torch.finfo(torch.float32).tiny
+    iterates = amp(operator, y, noise=0.0, depth=60, prior=prior)
+    assert (iterates[-1] - x).norm() < 1e-5 * x.norm()
+
+
+def test_divergence_of_amp_shows_in_the_iterates():
+    operator = DenseOperator(10 * torch.eye(4))
+    iterates = amp(operator, torch.ones(2, 4), noise=0.1, depth=60)
+    assert torch.isfinite(iterates[:5]).all()
+    assert not torch.isfinite(iterates[-1]).any()
+    assert torch.isfinite(
+        amp(DenseOperator(torch.eye(4)), torch.ones(2, 4), noise=1, depth=60)
+    ).all()
 
 
 # OAMP
@@ -263,6 +285,21 @@ def test_iterates_stay_finite_where_variances_vanish(dtype, noise, prior, m):
         assert (iterates[-1] - solution)[2:].norm() < 1e-2 * solution.norm()
 
 
+def test_divergence_of_oamp_shows_in_the_iterates():
+    class Exaggerating(WithoutSlope):
+        def _denoise(self, r, variance):
+            return 1e4 * r, torch.zeros_like(r)
+
+    operator, prior = gaussian(20, 40, generator=seeded()), BernoulliGaussian(40)
+    y, _ = measure(operator, prior, noise=0.1, count=2)
+    for posterior in (False, True):
+        run = {"noise": 0.1, "depth": 30, "posterior": posterior}
+        iterates = oamp(operator, y, prior=Exaggerating(prior), **run)
+        assert torch.isfinite(iterates[:4]).all()
+        assert not torch.isfinite(iterates[-1]).any()
+        assert torch.isfinite(oamp(operator, y, prior=prior, **run)).all()
+
+
 def test_oamp_finds_sparse_signals_exactly_without_noise():
     operator = gaussian(300, 500, generator=seeded(), dtype=torch.float64)
     prior = BernoulliGaussian(500)
@@ -280,9 +317,9 @@ EYE, Y, PRIOR = DenseOperator(torch.eye(2)), torch.ones(1, 2), BernoulliGaussian
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: amp(EYE, Y, noise=-1, depth=1), "noise is -1; a variance σ² with 0 ≤ σ² < ∞"),
-        (lambda: amp(EYE, Y, noise=math.nan, depth=1), "noise is nan; a variance"),
-        (lambda: amp(EYE, Y, noise=1, depth=0), "depth is 0; at least one layer"),
+        (lambda: amp(EYE, Y, noise=-1, depth=1), "noise is -1; 0 ≤ noise < ∞"),
+        (lambda: amp(EYE, Y, noise=math.nan, depth=1), "noise is nan; 0 ≤ noise"),
+        (lambda: amp(EYE, Y, noise=1, depth=0), "depth is 0; an integer ≥ 1"),
         (lambda: amp(EYE, Y[:, :1], noise=1, depth=1), r"y has shape \(1, 1\)"),
         (lambda: amp(EYE, Y, noise=1, depth=1, prior=Gaussian(3)), "prior has n = 3; n = 2"),
         (
@@ -294,8 +331,8 @@ EYE, Y, PRIOR = DenseOperator(torch.eye(2)), torch.ones(1, 2), BernoulliGaussian
             "operator has dtype torch.complex64; message passing needs a real one",
         ),
         (lambda: oamp(EYE, Y + 0j, noise=1, depth=1, prior=PRIOR), "y has dtype torch.complex64"),
-        (lambda: oamp(EYE, Y, noise=-1, depth=1, prior=PRIOR), "noise is -1; a variance"),
-        (lambda: oamp(EYE, Y, noise=1, depth=-2, prior=PRIOR), "depth is -2; at least one layer"),
+        (lambda: oamp(EYE, Y, noise=-1, depth=1, prior=PRIOR), "noise is -1; 0 ≤ noise"),
+        (lambda: oamp(EYE, Y, noise=1, depth=-2, prior=PRIOR), "depth is -2; an integer ≥ 1"),
         (lambda: oamp(EYE, Y * math.inf, noise=1, depth=1, prior=PRIOR), "y holds NaN or infinite"),
         (lambda: oamp(EYE, Y, noise=1, depth=1, prior=Gaussian(3)), "prior has n = 3; n = 2"),
         (
@@ -307,14 +344,34 @@ EYE, Y, PRIOR = DenseOperator(torch.eye(2)), torch.ones(1, 2), BernoulliGaussian
             "ratio is 0.0; 0 < ratio < ∞",
         ),
         (lambda: amp_state_evolution(1.0, noise=-1, depth=1, prior=PRIOR), "noise is -1"),
+        (lambda: amp_state_evolution("1", noise=1, depth=1, prior=PRIOR), "ratio is '1'"),
+        (
+            lambda: amp_state_evolution(1, noise=1, depth=1, prior=None),
+            "prior is a NoneType; a Prior",
+        ),
+        (lambda: amp(torch.eye(2), Y, noise=1, depth=1), "operator is a Tensor; a SensingOperator"),
+        (lambda: amp(EYE, Y, noise=None, depth=1), "noise is None; 0 ≤ noise"),
+        (lambda: amp(EYE, Y, noise=1, depth=1, prior="sparse"), "prior is a str; a Prior"),
+        (lambda: oamp(EYE, None, noise=1, depth=1, prior=PRIOR), "y is a NoneType; a Tensor"),
+        (lambda: oamp(EYE, Y, noise="1", depth=1, prior=PRIOR), "noise is '1'; 0 ≤ noise"),
+        (lambda: oamp(EYE, Y, noise=1, depth=1.5, prior=PRIOR), "depth is 1.5; an integer ≥ 1"),
+        (lambda: oamp(EYE, Y, noise=1, depth=1, prior=None), "prior is a NoneType; a Prior"),
+        (
+            lambda: oamp_state_evolution([1.0], noise=1, depth=1, prior=PRIOR),
+            "eigenvalues is a list; a Tensor",
+        ),
+        (
+            lambda: oamp_state_evolution(torch.ones(2), noise=1, depth=1, prior=1),
+            "prior is a int; a Prior",
+        ),
         (lambda: amp_state_evolution(1.0, noise=1, depth=0, prior=PRIOR), "depth is 0"),
         (
             lambda: oamp_state_evolution(-torch.ones(2), noise=1, depth=1, prior=PRIOR),
-            r"eigenvalues must be a vector \(n,\) of finite entries ≥ 0",
+            "eigenvalues holds negative",
         ),
         (
             lambda: oamp_state_evolution(torch.ones(2, 1), noise=1, depth=1, prior=PRIOR),
-            r"eigenvalues must be a vector \(n,\)",
+            r"eigenvalues has shape \(2, 1\)",
         ),
         (
             lambda: oamp_state_evolution(torch.ones(2), noise=math.inf, depth=1, prior=PRIOR),

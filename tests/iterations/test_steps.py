@@ -117,6 +117,18 @@ def test_silver_steps_follow_the_ruler_sequence():
         lambda: iterations.gauss_steps(-torch.ones(2), torch.ones(2), 1),
         lambda: iterations.lanczos_steps(torch.ones(2, 3), torch.ones(2, 1), 1),
         lambda: iterations.lanczos_steps(torch.full((1, 1), math.nan), torch.ones(1, 1), 1),
+        lambda: iterations.lanczos_steps(torch.eye(2) + 0j, torch.ones(2, 1), 1),
+        lambda: iterations.lanczos_steps(torch.eye(2), [[1.0], [2.0]], 1),
+        lambda: iterations.gauss_steps(torch.ones(2) + 1j, torch.ones(2), 1),
+        lambda: iterations.gauss_steps(torch.ones(2), None, 1),
+        lambda: iterations.leja_order(torch.tensor([1, 2])),
+        lambda: iterations.leja_order([1.0, 2.0]),
+        lambda: iterations.tied_step("1", 2),
+        lambda: iterations.tied_step(1, None),
+        lambda: iterations.chebyshev_steps(1, 2, 3.0),
+        lambda: iterations.chebyshev_steps(1, 2, "3"),
+        lambda: iterations.semicircle_steps(1, None, 1),
+        lambda: iterations.silver_steps(None),
     ],
 )
 def test_bad_input_is_refused(call):

@@ -338,6 +338,8 @@ def test_bad_measurements_are_refused(build):
     operator, y = problem()
     net = build(operator, 3)
     for bad, sentence in (
+        (None, "y is a NoneType"),
+        (y.numpy(), "y is a ndarray"),
         (y[:, :-1], r"y has shape \(3, 5\); a batch \(B, 6\)"),
         (y.float(), "y has dtype torch.float32; the network's torch.float64"),
         (torch.full_like(y, math.nan), "y holds NaN"),
@@ -361,7 +363,13 @@ def test_bad_arguments_are_refused(build):
         (A + 0j, 3, {}, "A has dtype torch.complex128; a real"),
         (A, 3, {"checkpoint": 0}, "checkpoint is 0"),
         (A, 3, {"checkpoint": [2, 2]}, r"checkpoint is \[2, 2\], which sums to 4.* depth 3"),
-        (A, 3, {"checkpoint": [3, 0]}, "positive lengths"),
+        (A, 3, {"checkpoint": [3, 0]}, "checkpoint is 0"),
+        (A, 3, {"checkpoint": 2.5}, "checkpoint is 2.5"),
+        (A, 3, {"checkpoint": "2"}, "checkpoint is '2'"),
+        (None, 3, {}, "A is a NoneType"),
+        (A.numpy(), 3, {}, "A is a ndarray"),
+        (A, 2.5, {}, "depth is 2.5"),
+        (A, "2", {}, "depth is '2'"),
         (partial_dct(4, 8, generator=torch.Generator()), 3, {}, "needs its matrix"),
     ):
         with pytest.raises(ValueError, match=sentence):
@@ -370,14 +378,14 @@ def test_bad_arguments_are_refused(build):
 
 @pytest.mark.parametrize("build", [LISTA, LISTACP, TiLISTA, ALISTA])
 def test_a_penalty_must_be_positive(build):
-    for penalty in (0.0, -1.0, math.nan, math.inf):
-        with pytest.raises(ValueError, match=f"penalty is {penalty}"):
+    for penalty in (0.0, -1.0, math.nan, math.inf, "a"):
+        with pytest.raises(ValueError, match=f"penalty is {penalty!r}"):
             build(problem()[0], 3, penalty=penalty)
 
 
 @pytest.mark.parametrize("build", COUPLED.values(), ids=list(COUPLED))
 def test_bad_selections_are_refused(build):
-    for selection in ([0.1], [0.1, 0.2, 1.1], [0.1, -0.1, 0]):
+    for selection in ([0.1], [0.1, 0.2, 1.1], [0.1, -0.1, 0], 0.1, ["a", "b", "c"]):
         with pytest.raises(ValueError, match="3 shares in"):
             build(problem()[0], 3, selection=selection)
     with pytest.raises(ValueError, match="rise, most are"):
@@ -385,6 +393,6 @@ def test_bad_selections_are_refused(build):
 
 
 def test_bad_numbers_are_refused():
-    for start in ((0.1, 0.1), (0.1, -0.1, 0), (math.nan, 0, 0)):
-        with pytest.raises(ValueError, match="three finite numbers"):
+    for start in ((0.1, 0.1), (0.1, -0.1, 0), (math.nan, 0, 0), None, "abc"):
+        with pytest.raises(ValueError, match="start is"):
             HyperLISTA(problem()[0], 3, start=start)

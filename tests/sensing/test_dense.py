@@ -17,6 +17,7 @@ from unrolled.sensing import (
 
 REAL, COMPLEX = torch.float64, torch.complex128
 draws = settings(deadline=None)
+SPECTRUM = torch.tensor([0.0, 2.0, 0.0, 1.0])
 sizes = st.integers(1, 9)
 seeds = st.integers(0, 2**31)
 dtypes = pytest.mark.parametrize("dtype", [REAL, COMPLEX])
@@ -97,14 +98,41 @@ def test_complex_singular_vectors_are_complex():
 
 
 def test_wide_operator_counts_its_zero_eigenvalues():
-    spectrum = torch.tensor([0.0, 2.0, 0.0, 1.0])
-    operator = with_spectrum(spectrum, m=2, generator=torch.Generator().manual_seed(0))
+    operator = with_spectrum(SPECTRUM, m=2, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(operator.eigenvalues, torch.tensor([0.0, 0.0, 1.0, 2.0]))
 
 
 def test_same_generator_same_matrix():
     assert torch.equal(draw(3, 4, 7).dense(), draw(3, 4, 7).dense())
     assert not torch.equal(draw(3, 4, 7).dense(), draw(3, 4, 8).dense())
+
+
+def test_draws_are_made_where_the_generator_is():
+    def drawn():
+        generator = torch.Generator().manual_seed(0)
+        return (
+            gaussian(3, 4, generator=generator),
+            with_spectrum(SPECTRUM, m=2, generator=generator),
+        )
+
+    expected = drawn()
+    with torch.device("meta"):  # a default device on which this generator cannot draw
+        for operator, twin in zip(drawn(), expected, strict=True):
+            assert torch.equal(operator.dense(), twin.dense())
+
+
+def test_an_operator_owns_its_matrix():
+    A = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+    kept, y = A.clone(), torch.ones(1, 3)
+    operator = DenseOperator(A)
+    before = operator.lmmse(y, 0.1)
+    A.zero_()
+    assert torch.equal(operator.dense(), kept)
+    assert torch.equal(operator.lmmse(y, 0.1), before)
+    assert torch.equal(operator.adjoint(y), y @ kept)
+    operator.load_state_dict({"A": kept + 1})
+    assert torch.equal(A, torch.zeros(3, 4))
+    assert torch.equal(operator.adjoint(y), y @ (kept + 1))
 
 
 def test_equiangular_frame_is_what_it_is_called():
@@ -160,6 +188,9 @@ def test_identity_and_hadamard_have_coherence_1_over_the_root_of_the_order(order
 @pytest.mark.parametrize(
     ("A", "sentence"),
     [
+        (None, "A is a NoneType; a Tensor"),
+        ([[1.0, 2.0]], "A is a list; a Tensor"),
+        (torch.ones(2, 3).numpy(), "A is a ndarray; a Tensor"),
         (torch.ones(3), "A has shape"),
         (torch.ones(0, 3), "A has shape"),
         (torch.ones(2, 3, dtype=torch.long), "A has dtype"),
@@ -188,6 +219,27 @@ def test_bad_arguments_are_refused():
         with_spectrum(torch.tensor([1.0, float("nan")]), generator=generator)
     with pytest.raises(ValueError, match="2 positive entries"):
         with_spectrum(torch.tensor([1.0, 1.0]), m=1, generator=generator)
-    for order in (0, 3, -4, 48):
+    with pytest.raises(ValueError, match="eigenvalues is a list; a Tensor"):
+        with_spectrum([1.0], generator=generator)
+    with pytest.raises(ValueError, match=r"eigenvalues has shape .* dtype torch.complex64"):
+        with_spectrum(torch.ones(2) + 0j, generator=generator)
+    with pytest.raises(ValueError, match=r"m is 2.0; an integer ≥ 1"):
+        gaussian(2.0, 3, generator=generator)
+    with pytest.raises(ValueError, match="n is '3'; an integer ≥ 1"):
+        gaussian(2, "3", generator=generator)
+    with pytest.raises(ValueError, match="generator is a int; a Generator"):
+        gaussian(2, 3, generator=0)
+    with pytest.raises(ValueError, match="generator is a NoneType; a Generator"):
+        with_spectrum(torch.ones(2), generator=None)
+    for dtype, sentence in ((torch.int64, "dtype is torch.int64"), ("float32", "dtype is a str")):
+        for build in (
+            lambda dtype: gaussian(2, 3, generator=generator, dtype=dtype),
+            lambda dtype: with_spectrum(torch.ones(2), generator=generator, dtype=dtype),
+            lambda dtype: equiangular_frame(dtype=dtype),
+            lambda dtype: identity_hadamard(4, dtype=dtype),
+        ):
+            with pytest.raises(ValueError, match=sentence):
+                build(dtype)
+    for order in (0, 3, -4, 48, 4.0, None):
         with pytest.raises(ValueError, match=f"order is {order}"):
             identity_hadamard(order)

@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from unrolled.sensing import DenseOperator, gaussian, kronecker, partial_dct, partial_fourier
+from unrolled.sensing import (
+    DenseOperator,
+    KroneckerOperator,
+    gaussian,
+    kronecker,
+    partial_dct,
+    partial_fourier,
+)
 
 REAL, COMPLEX = torch.float64, torch.complex128
 draws = settings(deadline=None, max_examples=40)
@@ -88,6 +95,22 @@ def test_factors_are_matrices_or_operators():
     torch.testing.assert_close(nested.dense(), torch.kron(expected, matrix))
 
 
+def test_the_class_takes_what_the_function_takes():
+    generator = torch.Generator().manual_seed(0)
+    factors = torch.eye(2, dtype=REAL), partial_dct(2, 4, generator=generator, dtype=REAL)
+    assert torch.equal(KroneckerOperator(*factors).dense(), kronecker(*factors).dense())
+
+
+@pytest.mark.parametrize("assign", [False, True])
+def test_loaded_factors_bring_their_own_singular_values(assign):
+    one, other = kronecker(*pair(2, 3, 3, 4, 0)), kronecker(*pair(2, 3, 3, 4, 1))
+    r = torch.ones(2, 6, dtype=REAL)
+    stale, expected = one.lmmse(r, 0.1), other.lmmse(r, 0.1)
+    one.load_state_dict(other.state_dict(), assign=assign)
+    torch.testing.assert_close(one.lmmse(r, 0.1), expected)
+    assert not torch.allclose(stale, expected)
+
+
 def test_65536_unknowns_take_little_more_memory_than_the_signals():
     A1, A2 = pair(192, 256, 200, 256, 0, torch.float32)
     operator = kronecker(A1, A2)
@@ -124,11 +147,16 @@ def test_bad_factors_are_refused():
         kronecker(A, A.float())
     with pytest.raises(ValueError, match="A1, A2 have dtypes"):
         kronecker(A, partial_fourier(1, 2, generator=torch.Generator(), dtype=COMPLEX))
-    with pytest.raises(ValueError, match="A has shape"):
-        kronecker(A, A[0])
-    with pytest.raises(ValueError, match="A has shape"):
-        kronecker(A[:0], A)
-    with pytest.raises(ValueError, match="A holds NaN"):
-        kronecker(A, A * float("nan"))
+    for build in (kronecker, KroneckerOperator):
+        with pytest.raises(ValueError, match="A2 has shape"):
+            build(A, A[0])
+        with pytest.raises(ValueError, match="A1 has shape"):
+            build(A[:0], A)
+        with pytest.raises(ValueError, match="A2 holds NaN"):
+            build(A, A * float("nan"))
+        with pytest.raises(ValueError, match="A1 is a NoneType; a Tensor"):
+            build(None, A)
+        with pytest.raises(ValueError, match="A2 is a ndarray; a Tensor"):
+            build(A, A.numpy())
     with pytest.raises(ValueError, match=r"x has shape \(2, 2\); a batch \(B, 4\)"):
         kronecker(A, A)(A)

@@ -2,7 +2,9 @@
 
 import copy
 import io
+import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -22,6 +24,7 @@ from unrolled.sensing import (
     partial_hadamard,
     with_spectrum,
 )
+from unrolled.sensing.operator import check_positive, check_size
 
 REAL, COMPLEX = torch.float64, torch.complex128
 SPECTRUM = torch.tensor([0.0, 0.3, 1.0, 2.0, 5.0])
@@ -297,12 +300,57 @@ def test_bad_regularisation_is_refused(name, dtype):
     for lam in (0, -1.0, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="lam is"):
             operator.lmmse(r, lam)
+    for lam in (None, "0.1", True + 0j):
+        with pytest.raises(ValueError, match=r"lam is .*; 0 < lam < ∞"):
+            operator.lmmse(r, lam)
     for shape in ((3,), (1, 3), (2, 1), (1, 1, 1)):
         with pytest.raises(ValueError, match="lam has shape"):
             operator.lmmse(r, torch.ones(shape, dtype=REAL))
     for wrong in (torch.float32, torch.long, COMPLEX):
         with pytest.raises(ValueError, match="lam has shape"):
             operator.lmmse(r, torch.ones(3, 1, dtype=wrong))
+
+
+@operators
+def test_a_regularisation_that_underflows_is_refused(name, dtype):
+    # In single precision 10⁻⁶⁰ is 0, and where a singular value is 0 too, 0/0 would follow.
+    operator = build(name, {REAL: torch.float32, COMPLEX: torch.complex64}[dtype])
+    r = torch.ones(1, operator.shape[0], dtype=operator.dtype)
+    for lam in (1e-60, 1e60):
+        with pytest.raises(ValueError, match=r"lam is .*, which torch.float32 cannot hold"):
+            operator.lmmse(r, lam)
+        assert torch.isfinite(build(name, dtype).lmmse(r.to(dtype), lam)).all()
+    assert torch.isfinite(operator.lmmse(r, 2e-38)).all()
+
+
+@operators
+def test_wrong_kinds_are_refused(name, dtype):
+    operator = build(name, dtype)
+    for wrong, kind in ((None, "NoneType"), ("x", "str"), (torch.ones(2, 4).numpy(), "ndarray")):
+        for call, symbol in (
+            (operator, "x"),
+            (operator.adjoint, "y"),
+            (lambda r: operator.lmmse(r, 0.1), "r"),
+        ):
+            with pytest.raises(ValueError, match=f"{symbol} is a {kind}; a Tensor is needed"):
+                call(wrong)
+
+
+def test_numbers_are_of_the_kind_that_is_asked_for():
+    for good in (1, np.int64(3)):
+        check_size("n", good)
+    for bad in (0, 2.0, "2", None, torch.tensor(2)):
+        with pytest.raises(ValueError, match=r"n is .*; an integer ≥ 1 is needed"):
+            check_size("n", bad)
+    for good in (1, 1e-300, np.float32(2)):
+        check_positive("step", good)
+    for bad in (0, -1, math.nan, math.inf, "1", None, 1j, torch.tensor(1.0)):
+        with pytest.raises(ValueError, match=r"step is .*; 0 < step < ∞ is needed"):
+            check_positive("step", bad)
+    check_positive("noise", 0, zero=True)
+    for bad in (-1e-300, math.nan, math.inf, "0"):
+        with pytest.raises(ValueError, match=r"noise is .*; 0 ≤ noise < ∞ is needed"):
+            check_positive("noise", bad, zero=True)
 
 
 @pytest.mark.parametrize(

@@ -162,12 +162,46 @@ def test_bad_sizes_are_refused(draw):
     draw(8, 8, generator=seeded(0))
 
 
+@partial
+def test_rows_are_drawn_where_the_generator_is(draw):
+    expected = draw(3, 8, generator=seeded(0)).rows
+    with torch.device("meta"):  # a default device on which this generator cannot draw
+        assert torch.equal(draw(3, 8, generator=seeded(0)).rows, expected)
+
+
+def test_an_operator_owns_its_rows():
+    places = torch.tensor([3, 0])
+    operator = PartialTransform(dct, inverse_dct, places, 4, dtype=REAL)
+    before = operator.dense()
+    places += 1
+    assert torch.equal(operator.dense(), before)
+
+
+@partial
+def test_bad_kinds_are_refused(draw):
+    for m in (2.0, "2", None):
+        with pytest.raises(ValueError, match=f"m is {m!r}; an integer"):
+            draw(m, 8, generator=seeded(0))
+    with pytest.raises(ValueError, match=r"n is 8.0; an integer ≥ 1"):
+        draw(2, 8.0, generator=seeded(0))
+    with pytest.raises(ValueError, match="generator is a NoneType; a Generator"):
+        draw(2, 8, generator=None)
+    with pytest.raises(ValueError, match=r"dtype is torch.int64; a floating-point dtype"):
+        draw(2, 8, generator=seeded(0), dtype=torch.int64)
+    with pytest.raises(ValueError, match="dtype is a str; a dtype"):
+        draw(2, 8, generator=seeded(0), dtype="float32")
+    with pytest.raises(ValueError, match="x is a list; a Tensor"):
+        draw(2, 8, generator=seeded(0))([1.0] * 8)
+
+
 def test_bad_lengths_and_dtypes_are_refused():
     with pytest.raises(ValueError, match="n is 12; a power of two"):
         partial_hadamard(3, 12, generator=seeded(0))
     with pytest.raises(ValueError, match="n is 6; a power of two"):
         hadamard(torch.ones(1, 6))
     for transform in (dct, inverse_dct, hadamard):
+        with pytest.raises(ValueError, match=r"[xX] is a ndarray; a Tensor"):
+            transform(torch.ones(2, 4).numpy())
         for bad in (torch.ones(4), torch.ones(0, 4), torch.ones(2, 4, dtype=torch.long)):
             with pytest.raises(ValueError, match=r"[xX] has shape"):
                 transform(bad)
@@ -178,6 +212,7 @@ def test_bad_lengths_and_dtypes_are_refused():
 @pytest.mark.parametrize(
     ("places", "sentence"),
     [
+        ([0, 1], "rows is a list; a Tensor"),
         (torch.tensor([[0, 1]]), "rows has shape"),
         (torch.tensor([], dtype=torch.long), "rows has shape"),
         (torch.tensor([0.0, 1.0]), "rows has shape"),

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 
 from unrolled.networks import ALISTA, LISTACP, GradientNet, OAMPNet, ProxNet
 from unrolled.sensing import gaussian
-from unrolled.training import fit_layerwise
+from unrolled.training import History, fit_layerwise
 
 
 def operator(m=12, n=20):
@@ -80,6 +81,55 @@ def test_a_layer_starts_as_a_copy_of_the_one_before_unless_told_otherwise():
         assert arrived == pytest.approx(1.0 if copy else algorithm, abs=1e-3)
 
 
+class Stages:
+    """Stands in for `fit`: notes the stage and moves the threshold of its last layer up by 1."""
+
+    def __init__(self):
+        self.seen = []
+
+    def __call__(self, net, data, *, steps, lr, **options):
+        self.seen.append((net.depth, steps, lr))
+        with torch.no_grad():
+            net.net.thresholds[net.depth - 1] += 1
+        return History(loss=[float(len(self.seen))])
+
+
+@pytest.fixture
+def stages(monkeypatch):
+    noted = Stages()
+    monkeypatch.setitem(fit_layerwise.__globals__, "fit", noted)
+    return noted
+
+
+def test_each_stage_has_its_layers_steps_and_rate(stages):
+    schedule = {"alone": 7, "together": 5, "final": 3, "lr": 0.5}
+    for given, rate in (({}, 0.1), ({"lr_together": 0.25}, 0.25)):
+        stages.seen.clear()
+        fit_layerwise(ALISTA(operator(), 3), draw, **schedule, **given)
+        assert stages.seen == [
+            (1, 7, 0.5),
+            (2, 7, 0.5),
+            (2, 5, rate),
+            (3, 7, 0.5),
+            (3, 5, rate),
+            (3, 3, rate),
+        ]
+
+
+def test_a_copy_is_of_the_layer_just_before(stages):
+    schedule = {"together": 0, "final": 0}
+    for alone, copy, expected in (
+        (1, True, [1, 2, 3]),
+        (1, False, [1, 1, 1]),
+        (0, True, [0, 0, 0]),  # no stage alone, no copy
+    ):
+        net = ALISTA(operator(), 3)
+        start = net.thresholds.detach().clone()
+        assert start.unique().numel() == 1
+        fit_layerwise(net, draw, alone=alone, copy=copy, **schedule)
+        torch.testing.assert_close(net.thresholds.detach() - start, torch.tensor(expected) * 1.0)
+
+
 def test_shared_parameters_learn_in_every_stage():
     net = GradientNet(operator(), 3, steps=0.1, tied=True)
     histories = train(net, alone=2, together=2, final=0)
@@ -101,17 +151,144 @@ def test_resumes_after_a_kill_as_if_nothing_had_happened(tmp_path):
             if count == kill_after:
                 raise Killed
 
-        train(net, checkpoint=folder, checkpoint_every=2, callback=callback)
-        return [p.detach().clone() for p in net.parameters()]
+        histories = train(net, checkpoint=folder, checkpoint_every=2, callback=callback)
+        return [p.detach().clone() for p in net.parameters()], histories, count
 
-    whole = run(tmp_path / "whole")
+    whole, histories, _ = run(tmp_path / "whole")
+    assert len(histories) == 3 + 2 + 1
     for kill_after in (3, 13, 27):
         folder = tmp_path / f"killed-{kill_after}"
         with pytest.raises(Killed):
             run(folder, kill_after)
-        resumed = run(folder)
+        resumed, resumed_histories, _ = run(folder)
         assert all(torch.equal(a, b) for a, b in zip(whole, resumed, strict=True)), kill_after
-        assert len(list(folder.iterdir())) == 1  # the checkpoint of the last stage
+        assert resumed_histories == histories
+        assert {file.name for file in folder.iterdir()} == {"03-final.pt", "stages.pt"}
+        # What is finished is told again, not run again.
+        _, told, count = run(folder)
+        assert told == histories
+        assert count == 0
+
+
+def test_a_stage_that_patience_stopped_is_not_lost(tmp_path):
+    """Killed in the stage after it, before that one has written anything."""
+    y, x = draw(torch.Generator().manual_seed(3))
+
+    def run(folder, kill_in=None):
+        net, firsts, steps = ALISTA(operator(), 2), 0, 0
+
+        def callback(step, loss):
+            nonlocal firsts, steps
+            firsts, steps = firsts + (step == 0), steps + 1
+            if firsts - 1 == kill_in and step == 1:
+                raise Killed
+
+        options = {"validation": (y, -x), "validate_every": 1, "patience": 2}
+        histories = train(
+            net, alone=30, checkpoint=folder, checkpoint_every=1000, callback=callback, **options
+        )
+        return net.thresholds.detach().clone(), histories, steps
+
+    whole, histories, _ = run(tmp_path / "whole")
+    assert histories[0].stopped == "patience"
+    for kill_in in (1, 2):
+        folder = tmp_path / f"killed-{kill_in}"
+        with pytest.raises(Killed):
+            run(folder, kill_in)
+        resumed, resumed_histories, steps = run(folder)
+        assert resumed_histories == histories
+        assert torch.equal(resumed, whole)
+        assert steps == sum(len(history.loss) for history in histories[kill_in:])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"alone": 6},
+        {"together": 6},
+        {"final": 6},
+        {"final": 0},
+        {"lr": 2e-2},
+        {"lr_together": 1e-4},
+        {"copy": False},
+        {"decay": 0.5},
+    ],
+    ids=str,
+)
+def test_a_checkpoint_never_overrides_other_settings_in_silence(tmp_path, change):
+    train(ALISTA(operator(), 2), checkpoint=tmp_path)
+    name, value = next(iter(change.items()))
+    with pytest.raises(ValueError, match=f"^{name} is {value}, but .* began with"):
+        train(ALISTA(operator(), 2), checkpoint=tmp_path, **change)
+    (tmp_path / "stages.pt").unlink()
+    with pytest.raises(ValueError, match=r"stages\.pt with the histories is missing"):
+        train(ALISTA(operator(), 2), checkpoint=tmp_path)
+
+
+def test_what_is_frozen_stays_frozen_and_all_else_is_given_back():
+    for frozen in (["W.1"], ["W.0", "W.1", "W.2"], ["thresholds"], []):
+        net = LISTACP(operator(), 3)
+        with torch.no_grad():
+            net.W[1].mul_(0.9)  # so that a copy would show
+            net.thresholds[1] *= 0.9
+        before = {name: p.detach().clone() for name, p in net.named_parameters()}
+        for name, p in net.named_parameters():
+            p.requires_grad_(name not in frozen)
+        train(net)
+        for name, p in net.named_parameters():
+            assert p.requires_grad == (name not in frozen), name
+            assert torch.equal(p, before[name]) == (name in frozen), name
+            assert not p._backward_hooks
+
+
+def test_a_stage_in_which_nothing_can_learn_is_left_out():
+    net = LISTACP(operator(), 2)
+    net.thresholds.requires_grad_(False)
+    net.W[0].requires_grad_(False)
+    first = net.W[0].detach().clone()
+    histories = train(net, alone=3, together=4, final=5)
+    assert [len(history.loss) for history in histories] == [3, 4, 5]  # without layer 1 alone
+    assert torch.equal(net.W[0], first)
+    net.W[1].requires_grad_(False)
+    with pytest.raises(ValueError, match="no parameter that requires a gradient"):
+        train(net)
+
+
+def test_layers_that_rest_are_kept_from_gradients_that_are_not_finite():
+    net = ALISTA(operator(), 3)
+    with fit_layerwise.__globals__["_only"](net, range(1, 2)):
+        (net.thresholds * torch.tensor([float("nan"), 2.0, float("inf")])).sum().backward()
+    assert net.thresholds.grad.tolist() == [0.0, 2.0, 0.0]
+    net.thresholds.grad = None
+    net.thresholds.sum().backward()
+    assert net.thresholds.grad.tolist() == [1.0, 1.0, 1.0]  # afterwards all learn
+
+
+def test_the_net_is_moved_before_anything_hangs_on_its_parameters():
+    hooked = []
+
+    class Watched(ALISTA):
+        def _apply(self, function, recurse=True):
+            hooked.append(bool(self.thresholds._backward_hooks))
+            return super()._apply(function, recurse)
+
+    train(Watched(operator(), 2), device="cpu")
+    assert hooked[0] is False
+    assert any(hooked)  # `fit` moves it again, which changes nothing
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_trains_on_a_gpu():
+    nets = ALISTA(operator(), 3), ALISTA(operator(), 3)
+    for net, device in zip(nets, ("cpu", "cuda"), strict=True):
+        train(net, device=device)
+    assert nets[1].thresholds.device.type == "cuda"
+    torch.testing.assert_close(nets[1].thresholds.cpu(), nets[0].thresholds, rtol=1e-3, atol=1e-5)
+
+
+def test_a_net_without_layers_is_refused():
+    with pytest.raises(ValueError, match="net is a Linear; an UnrolledNet"):
+        train(nn.Linear(12, 20))
 
 
 def test_the_first_layer_that_gives_nan_is_named():

@@ -13,6 +13,7 @@ from torch import Tensor
 from unrolled.iterations.start import check_measurements, start
 from unrolled.prox import soft_threshold
 from unrolled.sensing import SensingOperator, check_batch
+from unrolled.sensing.operator import check_kind, check_positive
 
 __all__ = ["duality_gap", "fista", "ista"]
 
@@ -87,14 +88,13 @@ def duality_gap(operator: SensingOperator, y: Tensor, x: Tensor, penalty: float)
 
     Raises ValueError for shapes and dtypes that do not fit and numbers out of range.
     """
-    if not 0 < penalty < math.inf:
-        raise ValueError(f"penalty is {penalty}; 0 < penalty < ∞ is needed")
+    check_positive("penalty", penalty)
     check_measurements(operator, y)
     check_batch("x", x, operator.shape[1])
     if len(x) != len(y):
         raise ValueError(f"x has {len(x)} rows and y has {len(y)}; one x for each y is needed")
-    residual = y - operator.forward(x)  # (B, m)
-    correlation = operator.adjoint(residual)  # (B, n)
+    residual = y - operator.forward(x)  # (B, m), and x is of the operator's dtype
+    correlation = operator._adjoint(residual)  # (B, n)
     tiny = torch.finfo(x.dtype).tiny
     largest = penalty / correlation.abs().amax(1).clamp(min=tiny)
     best = (y.conj() * residual).real.sum(1) / residual.abs().square().sum(1).clamp(min=tiny)
@@ -112,25 +112,24 @@ def _proximal_step(
     step: float,
     weights: Tensor | None = None,
 ) -> Tensor:
-    residual = y - operator.forward(x)
-    back = operator.adjoint(residual) if weights is None else residual @ weights.conj()
+    residual = y - operator._forward(x)
+    back = operator._adjoint(residual) if weights is None else residual @ weights.conj()
     return soft_threshold(x + step * back, step * penalty)
 
 
 def _check_step(operator: SensingOperator, penalty: float, step: float | None) -> float:
-    if not 0 <= penalty < math.inf:
-        raise ValueError(f"penalty is {penalty}; 0 ≤ penalty < ∞ is needed")
+    check_positive("penalty", penalty, zero=True)
     if step is None:
         lipschitz = float(operator.eigenvalues[-1])
         if lipschitz == 0:
             raise ValueError("step is missing, and A = 0 has no step 1/λ_max(AᴴA); give a step")
         return 1 / lipschitz
-    if not 0 < step < math.inf:
-        raise ValueError(f"step is {step}; 0 < step < ∞ is needed")
+    check_positive("step", step)
     return step
 
 
 def _check_weights(operator: SensingOperator, weights: Tensor) -> None:
+    check_kind("weights", weights, Tensor)
     if weights.shape != operator.shape or weights.dtype != operator.dtype:
         raise ValueError(
             f"weights has shape {tuple(weights.shape)} and dtype {weights.dtype}; "

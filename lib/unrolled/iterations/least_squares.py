@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 from unrolled.iterations.start import start
 from unrolled.iterations.steps import heavy_ball_parameters
 from unrolled.sensing import SensingOperator
+from unrolled.sensing.operator import check_positive
 
 __all__ = ["gradient_descent", "heavy_ball"]
 
@@ -29,15 +29,12 @@ def gradient_descent(
 
     Raises ValueError for shapes and dtypes that do not fit and numbers out of range.
     """
-    steps = torch.as_tensor(steps, dtype=torch.float64)
-    if steps.ndim != 1 or not torch.isfinite(steps).all():
-        raise ValueError(f"steps is {steps}; a finite vector (K,) is needed")
-    if not 0 <= ridge < math.inf:
-        raise ValueError(f"ridge is {ridge}; 0 ≤ ridge < ∞ is needed")
+    steps = _vector(steps)
+    check_positive("ridge", ridge, zero=True)
     iterates = [start(operator, y, len(steps))]
-    for step in steps.tolist():
+    for step in steps:
         x = iterates[-1]
-        gradient = operator.adjoint(y - operator.forward(x)) - ridge * x
+        gradient = operator._adjoint(y - operator._forward(x)) - ridge * x
         iterates.append(x + step * gradient)
     return torch.stack(iterates)
 
@@ -54,7 +51,18 @@ def heavy_ball(
     previous = iterates[0]
     for _ in range(depth):
         x = iterates[-1]
-        gradient = operator.adjoint(y - operator.forward(x))
+        gradient = operator._adjoint(y - operator._forward(x))
         iterates.append(x + step * gradient + momentum * (x - previous))
         previous = x
     return torch.stack(iterates)
+
+
+def _vector(steps: Tensor | Sequence[float]) -> list[float]:
+    values = steps.tolist() if isinstance(steps, Tensor) else steps
+    try:
+        vector = torch.as_tensor(values, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):  # no real numbers
+        vector = torch.empty(())
+    if vector.ndim != 1 or not torch.isfinite(vector).all():
+        raise ValueError(f"steps is {steps!r}; a finite real vector (K,) is needed")
+    return vector.tolist()

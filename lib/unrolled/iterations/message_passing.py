@@ -1,12 +1,17 @@
 """Message passing: estimation with a prior, and the errors that state evolution predicts for it.
 
 The model is y = Ax + w with x from a prior with independent real entries and w ~ N(0, noise·I).
-State evolution is exact as n, m → ∞ with n/m fixed; at finite size it is an approximation.
+State evolution is exact as n, m → ∞ with n/m fixed, for Lipschitz denoisers and
+- AMP on A with independent Gaussian entries of mean 0 and variance 1/m (Bayati and Montanari
+  2011), and with sub-Gaussian ones too (Bayati, Lelarge and Montanari 2015);
+- OAMP, also known as vector AMP, on right-rotationally invariant A: A = U diag(s) Vᵀ with V
+  uniform (Haar) and independent of U, s, x and w, s being bounded and its distribution converging
+  (Rangan, Schniter and Fletcher 2019).
+At finite size it is an approximation. It is used beyond these A as well: for rows drawn from a
+fast transform, such as the partial DCT, OAMP's is a good approximation.
 """
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor
@@ -14,6 +19,7 @@ from torch import Tensor
 from unrolled.iterations.start import start
 from unrolled.iterations.steps import check_depth
 from unrolled.sensing import SensingOperator
+from unrolled.sensing.operator import check_kind, check_positive, check_spectrum
 from unrolled.signals import Gaussian, Prior
 
 __all__ = ["amp", "amp_state_evolution", "oamp", "oamp_state_evolution"]
@@ -27,13 +33,14 @@ def amp(
     z_k = y − Ax_k + c·d_k·z_{k−1}, x_{k+1} = D(x_k + Aᵀz_k), c = n/m, with D the prior's posterior
     mean for an error of variance τ_k² from `amp_state_evolution`, and d_k the mean slope of the
     D before, one for each signal (Donoho, Maleki and Montanari 2009). Made for A with independent
-    N(0, 1/m) entries; for other A it may diverge.
+    N(0, 1/m) entries, for which `amp_state_evolution` holds; for other A it may diverge.
 
     y: (B, m), real.
     noise: the variance σ² ≥ 0 of one entry of w.
     prior: N(0, I) by default.
 
-    Raises ValueError for shapes and dtypes that do not fit and numbers out of range.
+    A run that diverges shows in its iterates, which may overflow. Raises ValueError for shapes and
+    dtypes that do not fit and numbers out of range.
     """
     iterates = [start(operator, y, depth)]
     m, n = operator.shape
@@ -41,10 +48,10 @@ def amp(
     _check_real(operator, prior)
     variances, _ = amp_state_evolution(n / m, noise=noise, depth=depth, prior=prior)
     residual, slope = torch.zeros_like(y), 0.0
-    for variance in variances.clamp(min=torch.finfo(y.dtype).tiny).tolist():
+    for variance in variances.clamp(min=torch.finfo(y.dtype).tiny).to(y):
         x = iterates[-1]
-        residual = y - operator.forward(x) + n / m * slope * residual
-        x, slopes = prior.denoise(x + operator.adjoint(residual), variance)
+        residual = y - operator._forward(x) + n / m * slope * residual
+        x, slopes = prior._denoise(x + operator._adjoint(residual), variance)
         slope = slopes.mean(1, keepdim=True)  # (B, 1)
         iterates.append(x)
     return torch.stack(iterates)
@@ -56,17 +63,18 @@ def amp_state_evolution(
     """The errors of AMP for independent N(0, 1/m) entries: τ², (depth,), and v², (depth + 1,).
 
     τ_k² = σ² + c·v_k² is the variance of the error before the denoiser of layer k + 1, and
-    v_{k+1}² = mmse(τ_k²) that of one entry of x_{k+1} (Bayati and Montanari 2011). v_0² is the
-    prior's second moment. Both are float64.
+    v_{k+1}² = mmse(τ_k²) that of one entry of x_{k+1}. v_0² is the prior's second moment. Exact
+    as n, m → ∞ with n/m = c for A with independent Gaussian entries (Bayati and Montanari 2011),
+    and for sub-Gaussian ones (Bayati, Lelarge and Montanari 2015). Both are float64.
 
     ratio: c = n/m, 0 < c < ∞.
     noise: σ² ≥ 0.
     prior: what draws x.
     """
     check_depth(depth)
-    _check_noise(noise)
-    if not 0 < ratio < math.inf:
-        raise ValueError(f"ratio is {ratio}; 0 < ratio < ∞ is needed")
+    check_positive("noise", noise, zero=True)
+    check_positive("ratio", ratio)
+    check_kind("prior", prior, Prior)
     before, after = [], [prior.second_moment]
     for _ in range(depth):
         before.append(noise + ratio * after[-1])
@@ -89,8 +97,9 @@ def oamp(
     linear MMSE step, and γ = n/tr(W_λA) makes it divergence-free; D is the prior's posterior mean
     for an error of variance τ² = v²(γ − 1), and subtracting its mean slope d makes that
     divergence-free too. The variance of the error in x is estimated in each layer for each signal:
-    v² = (‖y − Ax‖² − mσ²)/tr(AᵀA). Made for A with singular vectors in general position, whatever
-    its singular values are (Ma and Ping 2017; Rangan, Schniter and Fletcher 2019).
+    v² = (‖y − Ax‖² − mσ²)/tr(AᵀA). Made for right-rotationally invariant A, whatever its singular
+    values are (Ma and Ping 2017; Rangan, Schniter and Fletcher 2019), for which
+    `oamp_state_evolution` holds; it is used for others, as an approximation.
 
     Three bounds keep chance and rounding from dividing by zero, with ε the precision of the dtype
     and L = λ_max(AᵀA): v² ≥ εσ²/L and λ ≥ εL, beyond which γW_λ is the same in that precision, and
@@ -105,18 +114,18 @@ def oamp(
     Raises ValueError for shapes and dtypes that do not fit, numbers out of range, and A = 0.
     """
     x = start(operator, y, depth)
-    _check_noise(noise)
+    check_positive("noise", noise, zero=True)
     _check_real(operator, prior)
     spectrum = operator.eigenvalues
     _check_spectrum(spectrum)
     largest_slope = 1 - torch.finfo(y.dtype).eps ** 0.5
     iterates = [x]
     for _ in range(depth):
-        residual = y - operator.forward(x)
+        residual = y - operator._forward(x)
         excess = residual.square().sum(1, keepdim=True) - operator.shape[0] * noise
         gamma, lam, variance = _linear_step(spectrum, excess / spectrum.sum(), noise)
-        r = x + gamma * operator.lmmse(residual, lam)
-        estimate, slopes = prior.denoise(r, variance)
+        r = x + gamma * operator._lmmse(residual, lam)
+        estimate, slopes = prior._denoise(r, variance)
         slope = slopes.mean(1, keepdim=True).clamp(max=largest_slope)  # (B, 1)
         x = (estimate - slope * r) / (1 - slope)
         iterates.append(estimate if posterior else x)
@@ -130,16 +139,17 @@ def oamp_state_evolution(
 
     With γ = n/Σ s/(s + λ) over the eigenvalues s and λ = σ²/v_k², τ_k² = v_k²(γ − 1) is the
     variance of the error before the denoiser of layer k + 1. That of one entry of x_{k+1} is
-    v_{k+1}² = (1/mmse(τ_k²) − 1/τ_k²)⁻¹, and that of the posterior mean mmse(τ_k²) (Rangan,
-    Schniter and Fletcher 2019). v_0² is the prior's second moment. The bounds of `oamp` apply.
-    Both are float64.
+    v_{k+1}² = (1/mmse(τ_k²) − 1/τ_k²)⁻¹, and that of the posterior mean mmse(τ_k²). v_0² is the
+    prior's second moment. Exact as n, m → ∞ with n/m fixed for right-rotationally invariant A
+    (Rangan, Schniter and Fletcher 2019). The bounds of `oamp` apply. Both are float64.
 
     eigenvalues: (n,), ≥ 0, not all 0.
     noise: σ² ≥ 0.
     prior: what draws x.
     """
     check_depth(depth)
-    _check_noise(noise)
+    check_positive("noise", noise, zero=True)
+    check_kind("prior", prior, Prior)
     _check_spectrum(eigenvalues)
     spectrum = eigenvalues.double()
     largest_slope = 1 - torch.finfo(torch.float64).eps ** 0.5
@@ -163,20 +173,15 @@ def _linear_step(spectrum: Tensor, error: Tensor, noise: float) -> tuple[Tensor,
     return len(spectrum) / kept, lam, (error * lost / kept).clamp(min=number.tiny)
 
 
-def _check_noise(noise: float) -> None:
-    if not 0 <= noise < math.inf:
-        raise ValueError(f"noise is {noise}; a variance σ² with 0 ≤ σ² < ∞ is needed")
-
-
 def _check_real(operator: SensingOperator, prior: Prior) -> None:
     if operator.dtype.is_complex:
         raise ValueError(f"operator has dtype {operator.dtype}; message passing needs a real one")
+    check_kind("prior", prior, Prior)
     if prior.n != operator.shape[1]:
         raise ValueError(f"prior has n = {prior.n}; n = {operator.shape[1]} as in A is needed")
 
 
 def _check_spectrum(eigenvalues: Tensor) -> None:
-    if eigenvalues.ndim != 1 or not torch.isfinite(eigenvalues).all() or (eigenvalues < 0).any():
-        raise ValueError("eigenvalues must be a vector (n,) of finite entries ≥ 0")
+    check_spectrum("eigenvalues", eigenvalues)
     if not (eigenvalues > 0).any():
         raise ValueError("eigenvalues are all 0: A = 0 measures nothing; one > 0 is needed")

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from unrolled.iterations.steps import check_depth
 from unrolled.sensing import SensingOperator, check_batch
-from unrolled.sensing.operator import check_dtype
+from unrolled.sensing.operator import check_dtype, check_kind
 
 
 def start(operator: SensingOperator, y: Tensor, depth: int) -> Tensor:
@@ -18,5 +18,6 @@ def start(operator: SensingOperator, y: Tensor, depth: int) -> Tensor:
 
 def check_measurements(operator: SensingOperator, y: Tensor) -> None:
     """Require finite measurements (B, m) of the operator's dtype; ValueError otherwise."""
+    check_kind("operator", operator, SensingOperator)
     check_batch("y", y, operator.shape[0])
     check_dtype("y", y, operator.dtype)

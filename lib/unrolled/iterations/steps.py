@@ -12,6 +12,8 @@ import math
 import torch
 from torch import Tensor
 
+from unrolled.sensing.operator import check_kind, check_positive, check_size, check_spectrum
+
 __all__ = [
     "chebyshev_steps",
     "gauss_steps",
@@ -26,14 +28,15 @@ __all__ = [
 
 def check_range(low: float, high: float) -> None:
     """Require 0 < low ≤ high < ∞, the interval that holds the eigenvalues."""
-    if not (0 < low <= high < math.inf):
-        raise ValueError(f"low, high are {low}, {high}; 0 < low ≤ high < ∞ is needed")
+    check_positive("low", low)
+    check_positive("high", high)
+    if low > high:
+        raise ValueError(f"low, high are {low}, {high}; low ≤ high is needed")
 
 
 def check_depth(depth: int) -> None:
     """Require at least one layer."""
-    if depth < 1:
-        raise ValueError(f"depth is {depth}; at least one layer is needed")
+    check_size("depth", depth)
 
 
 def tied_step(low: float, high: float) -> float:
@@ -46,7 +49,8 @@ def chebyshev_steps(low: float, high: float, depth: int) -> Tensor:
     """The `depth` steps with the best worst case over [low, high], float64, largest step first.
 
     Minimises max |p| over the interval; 1/η_k are the roots of the shifted Chebyshev polynomial
-    (Golub and Varga 1961; Theorem `convergence.chebyshev`).
+    (Young 1953, for Richardson's method; Golub and Varga 1961 in semi-iterative form; Theorem
+    `convergence.chebyshev`).
     """
     check_range(low, high)
     check_depth(depth)
@@ -81,10 +85,14 @@ def lanczos_steps(H: Tensor, X: Tensor, depth: int) -> Tensor:
     Raises ValueError when X excites fewer than `depth` distinct positive eigenvalues.
     """
     check_depth(depth)
+    check_kind("H", H, Tensor)
+    check_kind("X", X, Tensor)
     if H.ndim != 2 or H.shape[0] != H.shape[1] or X.ndim != 2 or X.shape[0] != H.shape[0]:
         raise ValueError(
             f"H, X have shapes {tuple(H.shape)}, {tuple(X.shape)}; (n, n), (n, N) needed"
         )
+    if H.is_complex() or X.is_complex():
+        raise ValueError(f"H, X have dtypes {H.dtype}, {X.dtype}; real ones are needed")
     H, X = H.double(), X.double()
     if not (torch.isfinite(H).all() and torch.isfinite(X).all()):
         raise ValueError("H or X holds NaN or infinite entries; all must be finite")
@@ -118,12 +126,11 @@ def lanczos_steps(H: Tensor, X: Tensor, depth: int) -> Tensor:
 
 
 def _check_measure(eigenvalues: Tensor, weights: Tensor) -> None:
-    if eigenvalues.ndim != 1 or eigenvalues.shape != weights.shape:
+    check_spectrum("eigenvalues", eigenvalues)
+    check_spectrum("weights", weights)
+    if len(eigenvalues) != len(weights):
         shapes = f"{tuple(eigenvalues.shape)}, {tuple(weights.shape)}"
         raise ValueError(f"eigenvalues, weights have shapes {shapes}; both must be (n,)")
-    for name, values in (("eigenvalues", eigenvalues), ("weights", weights)):
-        if not torch.isfinite(values).all() or (values < 0).any():
-            raise ValueError(f"{name} holds negative or non-finite entries; all must be ≥ 0")
 
 
 def semicircle_steps(ratio: float, noise: float, depth: int) -> Tensor:
@@ -134,8 +141,8 @@ def semicircle_steps(ratio: float, noise: float, depth: int) -> Tensor:
     (Theorem `convergence.gaussian`). The network that uses them has ridge = σ².
     """
     check_depth(depth)
-    if not (0 < ratio < math.inf and 0 <= noise < math.inf):
-        raise ValueError(f"ratio, noise are {ratio}, {noise}; 0 < ratio and 0 ≤ noise are needed")
+    check_positive("ratio", ratio)
+    check_positive("noise", noise, zero=True)
     k = torch.arange(depth, 0, -1, dtype=torch.float64)
     cosines = torch.cos(k * math.pi / (depth + 1))
     return 1 / (1 + ratio + noise + 2 * math.sqrt(ratio) * cosines)
@@ -145,10 +152,17 @@ def leja_order(steps: Tensor) -> Tensor:
     """Reorder steps so that partial products stay bounded: the same map, with little rounding.
 
     Takes the roots 1/η greedily, each time the one farthest (in the product of distances) from
-    those taken (Leja 1957; Reichel 1991 for Richardson iteration). steps: (K,), nonzero.
+    those taken (Leja 1957; Reichel 1991 for Richardson iteration). steps: (K,), real floating
+    point, nonzero.
     """
-    if steps.ndim != 1 or len(steps) == 0 or not torch.isfinite(steps).all() or (steps == 0).any():
-        raise ValueError("steps must be a vector (K,) of finite nonzero step sizes")
+    check_kind("steps", steps, Tensor)
+    if steps.ndim != 1 or len(steps) == 0 or not steps.is_floating_point():
+        raise ValueError(
+            f"steps has shape {tuple(steps.shape)} and dtype {steps.dtype}; a floating-point "
+            "vector (K,) is needed"
+        )
+    if not torch.isfinite(steps).all() or (steps == 0).any():
+        raise ValueError("steps must be finite and nonzero")
     roots = (1 / steps).tolist()
     ordered = [max(roots, key=abs)]
     roots.remove(ordered[0])

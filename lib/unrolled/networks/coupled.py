@@ -7,14 +7,15 @@ one that acts on y. They differ in what is learned of W and γ.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 
 import torch
 from torch import Tensor, nn
 
-from unrolled.networks.lista import check_penalty
 from unrolled.networks.unrolled import UnrolledNet, dense_operator, ista_step
 from unrolled.prox import largest, soft_threshold
 from unrolled.sensing import DenseOperator
+from unrolled.sensing.operator import check_positive
 
 __all__ = ["ALISTA", "LISTACP", "TiLISTA", "analytic_weights", "selection_schedule"]
 
@@ -65,7 +66,7 @@ class _CoupledNet(UnrolledNet):
         tied: bool = False,
     ) -> None:
         super().__init__(operator.shape, depth, checkpoint=checkpoint)
-        check_penalty(penalty)
+        check_positive("penalty", penalty)
         self.register_buffer("A", operator.dense().clone())
         self.thresholds = nn.Parameter(self.A.new_full((1 if tied else depth,), step * penalty))
         self.counts = _counts(selection, depth, self.A.shape[1])
@@ -186,8 +187,10 @@ def _weighted_norm(A: Tensor, W: Tensor) -> float:
 def _counts(selection: Sequence[float] | None, depth: int, n: int) -> tuple[int, ...]:
     if selection is None:
         return ()
-    shares = tuple(float(share) for share in selection)
-    if len(shares) != depth or not all(0 <= share <= 1 for share in shares):
-        raise ValueError(f"selection is {list(selection)}; {depth} shares in [0, 1] are needed")
+    shares = tuple(selection) if isinstance(selection, Sequence) else ()
+    if len(shares) != depth or not all(
+        isinstance(share, Real) and 0 <= share <= 1 for share in shares
+    ):
+        raise ValueError(f"selection is {selection!r}; {depth} shares in [0, 1] are needed")
     # Rounded down, but for the rounding of the product itself: 0.29·100 is 29.
     return tuple(int(share * n + 1e-9) for share in shares)

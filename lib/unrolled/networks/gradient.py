@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from unrolled.iterations import chebyshev_steps, check_depth, gauss_steps, tied_step
 from unrolled.networks.unrolled import UnrolledNet, dense_operator
 from unrolled.sensing import DenseOperator
+from unrolled.sensing.operator import check_positive
 
 __all__ = ["GradientNet"]
 
@@ -47,8 +48,7 @@ class GradientNet(UnrolledNet):
         checkpoint: int | Sequence[int] | None = None,
     ) -> None:
         operator = dense_operator(A)
-        if not 0 <= ridge < float("inf"):
-            raise ValueError(f"ridge is {ridge}; 0 ≤ ridge < ∞ is needed")
+        check_positive("ridge", ridge, zero=True)
         values = _initial_steps(operator, depth, steps, ridge)
         super().__init__(operator.shape, len(values), checkpoint=checkpoint)
         self.ridge = ridge

@@ -11,6 +11,7 @@ from unrolled.networks.coupled import analytic_weights
 from unrolled.networks.unrolled import UnrolledNet, dense_operator
 from unrolled.prox import largest, soft_threshold
 from unrolled.sensing import DenseOperator
+from unrolled.sensing.operator import check_positive
 
 __all__ = ["HyperLISTA"]
 
@@ -46,8 +47,10 @@ class HyperLISTA(UnrolledNet):
     ) -> None:
         operator = dense_operator(A)
         super().__init__(operator.shape, depth, checkpoint=checkpoint)
-        if len(start) != 3 or not all(0 <= number < float("inf") for number in start):
-            raise ValueError(f"start is {start!r}; three finite numbers ≥ 0 are needed")
+        if not isinstance(start, Sequence) or len(start) != 3:
+            raise ValueError(f"start is {start!r}; three numbers are needed")
+        for number in start:
+            check_positive("start", number, zero=True)
         self.register_buffer("A", operator.dense().clone())
         self.register_buffer("weights", analytic_weights(operator))
         # Wᵀr = D A⁺r with a diagonal D: the pseudo-inverse costs no product of its own.

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from unrolled.networks.unrolled import UnrolledNet, dense_operator, ista_step
 from unrolled.prox import soft_threshold
 from unrolled.sensing import DenseOperator
+from unrolled.sensing.operator import check_positive
 
 __all__ = ["LISTA"]
 
@@ -41,7 +42,7 @@ class LISTA(UnrolledNet):
     ) -> None:
         operator = dense_operator(A)
         super().__init__(operator.shape, depth, checkpoint=checkpoint)
-        check_penalty(penalty)
+        check_positive("penalty", penalty)
         A, step = operator.dense(), ista_step(operator)
         copies = 1 if tied else depth
         W1, W2 = step * A, torch.eye(A.shape[1], dtype=A.dtype) - step * A.T @ A
@@ -65,9 +66,3 @@ class LISTA(UnrolledNet):
     def _seen(self, k: int, y: Tensor) -> Tensor:
         # Tied layers share the product W₁ᵀy, which is then what they are given.
         return y if self.tied else y @ self._own(self.W1, k)
-
-
-def check_penalty(penalty: float) -> None:
-    """Require 0 < penalty < ∞, the λ of the LASSO."""
-    if not 0 < penalty < float("inf"):
-        raise ValueError(f"penalty is {penalty}; 0 < penalty < ∞ is needed")

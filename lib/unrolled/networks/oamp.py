@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Sequence
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from unrolled.networks.proxnet import SoftThreshold
 from unrolled.networks.unrolled import UnrolledNet
 from unrolled.sensing import DenseOperator, SensingOperator
+from unrolled.sensing.operator import check_positive
 
 __all__ = ["OAMPNet"]
 
@@ -72,10 +72,9 @@ class OAMPNet(UnrolledNet):
     ) -> None:
         operator = real_operator(A)
         super().__init__(operator.shape, depth, checkpoint=checkpoint)
-        if not 0 <= noise < math.inf:
-            raise ValueError(f"noise is {noise}; a variance σ² with 0 ≤ σ² < ∞ is needed")
-        if lam is not None and not 0 < lam < math.inf:
-            raise ValueError(f"lam is {lam}; 0 < lam < ∞ is needed")
+        check_positive("noise", noise, zero=True)
+        if lam is not None:
+            check_positive("lam", lam, dtype=operator.dtype)
         denoiser = SoftThreshold() if denoiser is None else denoiser
         if divergence_free and not hasattr(denoiser, "with_divergence"):
             raise ValueError(

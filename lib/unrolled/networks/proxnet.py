@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.prox import soft_threshold
+from unrolled.sensing.operator import check_positive
 
 __all__ = ["ProxNet", "SoftThreshold"]
 
@@ -25,8 +26,7 @@ class SoftThreshold(nn.Module):
 
     def __init__(self, factor: float = 1.4) -> None:
         super().__init__()
-        if not 0 < factor < float("inf"):
-            raise ValueError(f"factor is {factor}; 0 < factor < ∞ is needed")
+        check_positive("factor", factor)
         self.factor = nn.Parameter(torch.tensor(float(factor)))
 
     def forward(self, r: Tensor, tau: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint as recompute
 
 from unrolled.iterations import check_depth
 from unrolled.sensing import DenseOperator, SensingOperator, check_batch
+from unrolled.sensing.operator import check_size
 
 __all__ = ["UnrolledNet", "segments"]
 
@@ -55,7 +56,7 @@ class UnrolledNet(nn.Module):
     def forward(self, y: Tensor, depth: int | None = None) -> Tensor:
         """Estimate x from y, after all K layers or the first `depth` of them."""
         depth = self.depth if depth is None else depth
-        if not 1 <= depth <= self.depth:
+        if depth not in range(1, self.depth + 1):
             raise ValueError(f"depth is {depth}; 1 ≤ depth ≤ {self.depth} is needed")
         self._check(y)
         inputs = self._inputs(y)
@@ -121,16 +122,17 @@ def segments(depth: int, checkpoint: int | Sequence[int] | None) -> tuple[int, .
     """
     if checkpoint is None:
         return ()
-    if isinstance(checkpoint, int):
-        if checkpoint < 1:
-            raise ValueError(f"checkpoint is {checkpoint}; a segment has at least one layer")
+    if not isinstance(checkpoint, Sequence) or isinstance(checkpoint, str):
+        check_size("checkpoint", checkpoint)
         full, rest = divmod(depth, checkpoint)
         return (checkpoint,) * full + ((rest,) if rest else ())
     lengths = tuple(checkpoint)
-    if any(length < 1 for length in lengths) or sum(lengths) != depth:
+    for length in lengths:
+        check_size("checkpoint", length)
+    if sum(lengths) != depth:
         raise ValueError(
-            f"checkpoint is {list(lengths)}, which sums to {sum(lengths)}; positive lengths that "
-            f"sum to the depth {depth} are needed"
+            f"checkpoint is {list(lengths)}, which sums to {sum(lengths)}; lengths that sum to the "
+            f"depth {depth} are needed"
         )
     return lengths
 

@@ -7,7 +7,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from unrolled.sensing.operator import SensingOperator, check_size
+from unrolled.sensing.operator import (
+    SensingOperator,
+    check_floating,
+    check_kind,
+    check_size,
+    check_spectrum,
+)
 from unrolled.sensing.transforms import check_power_of_two, hadamard
 
 __all__ = [
@@ -22,7 +28,8 @@ __all__ = [
 class DenseOperator(SensingOperator):
     """A sensing operator that holds its matrix, and its singular values once they are asked for.
 
-    A: (m, n), real or complex floating point, finite; fixed, so it carries no gradient.
+    A: (m, n), real or complex floating point, finite; fixed, so it carries no gradient. What is
+        held is a copy.
 
     Raises:
         ValueError: A is none of that.
@@ -32,15 +39,8 @@ class DenseOperator(SensingOperator):
 
     def __init__(self, A: Tensor) -> None:
         super().__init__()
-        if A.ndim != 2 or 0 in A.shape:
-            raise ValueError(f"A has shape {tuple(A.shape)}; a matrix (m, n) is needed")
-        if not (A.is_floating_point() or A.is_complex()):
-            raise ValueError(f"A has dtype {A.dtype}; a floating-point matrix is needed")
-        if A.requires_grad:
-            raise ValueError("A requires a gradient; an operator is fixed, so give A.detach()")
-        if not torch.isfinite(A).all():
-            raise ValueError("A holds NaN or infinite entries; all must be finite")
-        self.register_buffer("A", A)
+        check_matrix("A", A)
+        self.register_buffer("A", A.clone())
         self.shape = (A.shape[0], A.shape[1])
         self._factors: tuple[Tensor, Tensor, Tensor] | None = None
 
@@ -94,6 +94,19 @@ class DenseOperator(SensingOperator):
         self._factors = None
 
 
+def check_matrix(name: str, A: Tensor) -> None:
+    """Require what a `DenseOperator` can hold; ValueError naming `name` otherwise."""
+    check_kind(name, A, Tensor)
+    if A.ndim != 2 or 0 in A.shape:
+        raise ValueError(f"{name} has shape {tuple(A.shape)}; a matrix (m, n) is needed")
+    if not (A.is_floating_point() or A.is_complex()):
+        raise ValueError(f"{name} has dtype {A.dtype}; a floating-point matrix is needed")
+    if A.requires_grad:
+        raise ValueError(f"{name} requires a gradient; an operator is fixed: {name}.detach()")
+    if not torch.isfinite(A).all():
+        raise ValueError(f"{name} holds NaN or infinite entries; all must be finite")
+
+
 def gaussian(
     m: int,
     n: int,
@@ -111,7 +124,7 @@ def gaussian(
     """
     check_size("m", m)
     check_size("n", n)
-    A = torch.randn(m, n, generator=generator, dtype=_double(dtype)) / m**0.5
+    A = _normal(m, n, generator, dtype) / m**0.5
     if unit_columns:
         A = A / torch.linalg.vector_norm(A, dim=0)
     return DenseOperator(A.to(dtype))
@@ -128,17 +141,14 @@ def with_spectrum(
 
     U and V are uniform (Haar): orthogonal, or unitary for a complex dtype.
 
-    eigenvalues: (n,), nonnegative and finite.
+    eigenvalues: (n,), real, nonnegative and finite.
     m: measurements, n by default; when m < n at least n − m eigenvalues must be 0, since AᴴA has
         rank at most m.
 
     Raises:
         ValueError: eigenvalues that are negative, not finite, or more than rank m allows.
     """
-    if eigenvalues.ndim != 1 or len(eigenvalues) == 0:
-        raise ValueError(f"eigenvalues has shape {tuple(eigenvalues.shape)}; (n,) is needed")
-    if not torch.isfinite(eigenvalues).all() or (eigenvalues < 0).any():
-        raise ValueError("eigenvalues holds negative or non-finite entries; all must be ≥ 0")
+    check_spectrum("eigenvalues", eigenvalues)
     n = len(eigenvalues)
     m = n if m is None else m
     check_size("m", m)
@@ -147,9 +157,9 @@ def with_spectrum(
         raise ValueError(f"eigenvalues has {nonzero} positive entries; rank is at most m = {m}")
     rank = min(m, n)
     largest = torch.sort(eigenvalues.double(), descending=True).values[:rank]
-    U = _orthogonal(m, generator, _double(dtype))[:, :rank]
-    V = _orthogonal(n, generator, _double(dtype))[:, :rank]
-    return DenseOperator(((U * largest.sqrt()) @ V.mH).to(dtype))
+    U = _orthogonal(m, generator, dtype)[:, :rank]
+    V = _orthogonal(n, generator, dtype)[:, :rank]
+    return DenseOperator(((U * largest.sqrt().to(U.device)) @ V.mH).to(dtype))
 
 
 def equiangular_frame(*, dtype: torch.dtype = torch.float32) -> DenseOperator:
@@ -163,6 +173,7 @@ def equiangular_frame(*, dtype: torch.dtype = torch.float32) -> DenseOperator:
     restricted to a difference set, are an equiangular tight frame (Xia, Zhou and Giannakis,
     Achieving the Welch bound with difference sets, IEEE Trans. Inf. Theory 51, 2005).
     """
+    check_floating(dtype)
     characters = hadamard(torch.eye(16, dtype=torch.float64)) * 4
     return DenseOperator((characters[[3, 7, 11, 12, 13, 14]] / 6**0.5).to(dtype))
 
@@ -176,16 +187,21 @@ def identity_hadamard(order: int = 64, *, dtype: torch.dtype = torch.float32) ->
     order: a power of two; ValueError otherwise.
     """
     check_power_of_two("order", order)
+    check_floating(dtype)
     identity = torch.eye(order, dtype=torch.float64)
     return DenseOperator(torch.cat((identity, hadamard(identity)), 1).to(dtype))
 
 
-def _double(dtype: torch.dtype) -> torch.dtype:
-    return torch.complex128 if dtype.is_complex else torch.float64
+def _normal(m: int, n: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
+    # In double precision whatever is asked for, and where the generator is.
+    check_floating(dtype)
+    check_kind("generator", generator, torch.Generator)
+    double = torch.complex128 if dtype.is_complex else torch.float64
+    return torch.randn(m, n, generator=generator, dtype=double, device=generator.device)
 
 
 def _orthogonal(size: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
     # Haar-distributed: QR of a Gaussian matrix with the signs of R's diagonal moved into Q
     # (Mezzadri 2007).
-    Q, R = torch.linalg.qr(torch.randn(size, size, generator=generator, dtype=dtype))
+    Q, R = torch.linalg.qr(_normal(size, size, generator, dtype))
     return Q * torch.sgn(torch.diagonal(R))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from unrolled.sensing.dense import DenseOperator
+from unrolled.sensing.dense import DenseOperator, check_matrix
 from unrolled.sensing.operator import SensingOperator
 
 __all__ = ["KroneckerOperator", "kronecker"]
@@ -19,11 +19,13 @@ class KroneckerOperator(SensingOperator):
     V1 ⊗ V2 (Horn and Johnson, Topics in Matrix Analysis, 1991, section 4.2), so that the LMMSE
     step, too, is made of small products. A is never formed but by `dense`.
 
-    first, second: the factors, of one dtype; ValueError otherwise.
+    A1, A2: matrices or operators of one dtype; an operator that is not a `DenseOperator` is held
+        by its matrix, which is small. ValueError otherwise.
     """
 
-    def __init__(self, first: DenseOperator, second: DenseOperator) -> None:
+    def __init__(self, A1: SensingOperator | Tensor, A2: SensingOperator | Tensor) -> None:
         super().__init__()
+        first, second = _factor("A1", A1), _factor("A2", A2)
         if first.dtype != second.dtype:
             raise ValueError(
                 f"A1, A2 have dtypes {first.dtype}, {second.dtype}; both must be the same"
@@ -56,7 +58,7 @@ class KroneckerOperator(SensingOperator):
         (U1, s1, V1h), (U2, s2, V2h) = self.first.svd(), self.second.svd()
         singular = torch.outer(s1, s2)
         image = r.reshape(len(r), self.first.shape[0], self.second.shape[0])
-        image = _both_sides(U1.mH, image, U2.mH) * (singular / (singular**2 + lam))
+        image = _both_sides(U1.mH, image, U2.mH) * (singular / (singular * singular + lam))
         return _both_sides(V1h.mH, image, V2h.mH).flatten(1)
 
     def dense(self) -> Tensor:
@@ -64,14 +66,17 @@ class KroneckerOperator(SensingOperator):
 
 
 def kronecker(A1: SensingOperator | Tensor, A2: SensingOperator | Tensor) -> KroneckerOperator:
-    """A1 ⊗ A2 for matrices or operators; an operator is held by its matrix, which is small."""
-    return KroneckerOperator(_factor(A1), _factor(A2))
+    """A1 ⊗ A2 for matrices or operators."""
+    return KroneckerOperator(A1, A2)
 
 
-def _factor(A: SensingOperator | Tensor) -> DenseOperator:
+def _factor(name: str, A: SensingOperator | Tensor) -> DenseOperator:
     if isinstance(A, DenseOperator):
         return A
-    return DenseOperator(A.dense() if isinstance(A, SensingOperator) else A)
+    if isinstance(A, SensingOperator):
+        return DenseOperator(A.dense())
+    check_matrix(name, A)
+    return DenseOperator(A)
 
 
 def _both_sides(left: Tensor, images: Tensor, right: Tensor) -> Tensor:

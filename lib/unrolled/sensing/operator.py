@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import cmath
 import math
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor, nn
@@ -47,8 +49,9 @@ class SensingOperator(nn.Module):
     def lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
         """Linear estimate Aᴴ(AAᴴ + λI)⁻¹r of a white signal from r: (B, m) to (B, n).
 
-        lam: λ > 0, a number, or a real tensor with one value or one for each row, (B, 1). A tensor
-            may carry a gradient, and its values are not checked: a look would make a GPU wait.
+        lam: λ > 0, a number, in the operator's precision neither 0 nor ∞, or a real tensor with
+            one value or one for each row, (B, 1). A tensor may carry a gradient, and its values
+            are not checked: a look would make a GPU wait.
         """
         self._check("r", r, self.shape[0])
         check_regularisation(lam, r)
@@ -81,12 +84,13 @@ def check_batch(name: str, batch: Tensor, width: int) -> None:
 
     On a GPU the entries are not looked at, because a look would make the program wait for it.
     """
+    check_kind(name, batch, Tensor)
     if batch.ndim != 2 or batch.shape[1] != width or len(batch) == 0:
         raise ValueError(f"{name} has shape {tuple(batch.shape)}; a batch (B, {width}) is needed")
     # A sum is finite only if all its terms are, and is far cheaper than a look at each of them.
     if (
         batch.device.type == "cpu"
-        and not batch.detach().sum().isfinite()
+        and not cmath.isfinite(batch.detach().sum().item())
         and not torch.isfinite(batch).all()
     ):
         raise ValueError(f"{name} holds NaN or infinite entries; all must be finite")
@@ -100,11 +104,11 @@ def check_dtype(name: str, batch: Tensor, dtype: torch.dtype) -> None:
 
 def check_regularisation(lam: float | Tensor, r: Tensor) -> None:
     """Require one λ > 0, or a tensor with one value or one for each row of r, real like r."""
-    if not isinstance(lam, Tensor):
-        if not 0 < lam < math.inf:
-            raise ValueError(f"lam is {lam}; the regularisation λ must be > 0 and finite")
-        return
     dtype = r.dtype.to_real()
+    if not isinstance(lam, Tensor):
+        # One that underflows to 0 would meet a singular value 0 in 0/0.
+        check_positive("lam", lam, dtype=dtype)
+        return
     if lam.dtype != dtype or lam.shape not in ((), (1,), (1, 1), (len(r), 1)):
         raise ValueError(
             f"lam has shape {tuple(lam.shape)} and dtype {lam.dtype}; one λ, (), or one for each "
@@ -112,7 +116,45 @@ def check_regularisation(lam: float | Tensor, r: Tensor) -> None:
         )
 
 
+def check_kind(name: str, value: object, kind: type) -> None:
+    """Require a value of this class; ValueError naming `name` otherwise."""
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} is a {type(value).__name__}; a {kind.__name__} is needed")
+
+
 def check_size(name: str, value: int) -> None:
-    """Require a size of at least 1."""
-    if value < 1:
-        raise ValueError(f"{name} is {value}; it must be at least 1")
+    """Require an integer of at least 1; ValueError naming `name` otherwise."""
+    if not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name} is {value!r}; an integer ≥ 1 is needed")
+
+
+def check_positive(
+    name: str, value: float, *, zero: bool = False, dtype: torch.dtype | None = None
+) -> None:
+    """Require a number, 0 < value < ∞, or with `zero` 0 ≤ value < ∞; ValueError otherwise.
+
+    With a real dtype, it must neither underflow nor overflow there.
+    """
+    if not isinstance(value, Real) or not (0 < value < math.inf or (zero and value == 0)):
+        raise ValueError(f"{name} is {value!r}; 0 {'≤' if zero else '<'} {name} < ∞ is needed")
+    if dtype is not None and not torch.finfo(dtype).tiny <= value <= torch.finfo(dtype).max:
+        raise ValueError(f"{name} is {value!r}, which {dtype} cannot hold")
+
+
+def check_floating(dtype: torch.dtype) -> None:
+    """Require a real or complex floating-point dtype; ValueError otherwise."""
+    check_kind("dtype", dtype, torch.dtype)
+    if not (dtype.is_floating_point or dtype.is_complex):
+        raise ValueError(f"dtype is {dtype}; a floating-point dtype, real or complex, is needed")
+
+
+def check_spectrum(name: str, values: Tensor) -> None:
+    """Require real, finite entries ≥ 0 in a vector (n,), n ≥ 1; ValueError naming `name` else."""
+    check_kind(name, values, Tensor)
+    if values.ndim != 1 or len(values) == 0 or values.is_complex():
+        raise ValueError(
+            f"{name} has shape {tuple(values.shape)} and dtype {values.dtype}; a real vector (n,) "
+            "is needed"
+        )
+    if not torch.isfinite(values).all() or (values < 0).any():
+        raise ValueError(f"{name} holds negative or non-finite entries; all must be finite and ≥ 0")

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Integral
 
 import torch
 from torch import Tensor
 
-from unrolled.sensing.operator import SensingOperator, check_size
+from unrolled.sensing.operator import SensingOperator, check_floating, check_kind, check_size
 
 __all__ = [
     "PartialTransform",
@@ -85,6 +86,7 @@ def hadamard(x: Tensor) -> Tensor:
 
 
 def _check_rows(name: str, rows: Tensor) -> None:
+    check_kind(name, rows, Tensor)
     if rows.ndim != 2 or 0 in rows.shape or not (rows.is_floating_point() or rows.is_complex()):
         raise ValueError(
             f"{name} has shape {tuple(rows.shape)} and dtype {rows.dtype}; floating-point rows "
@@ -120,6 +122,8 @@ class PartialTransform(SensingOperator):
     ) -> None:
         super().__init__()
         check_size("n", n)
+        check_floating(dtype)
+        check_kind("rows", rows, Tensor)
         if rows.ndim != 1 or len(rows) == 0 or rows.dtype != torch.int64:
             raise ValueError(
                 f"rows has shape {tuple(rows.shape)} and dtype {rows.dtype}; (m,) int64 is needed"
@@ -128,7 +132,7 @@ class PartialTransform(SensingOperator):
             raise ValueError(f"rows repeats itself or leaves 0 … {n - 1}; distinct places needed")
         self.transform, self.inverse = transform, inverse
         self.shape = (len(rows), n)
-        self.register_buffer("rows", rows)
+        self.register_buffer("rows", rows.clone())
         # Holds no entries, but follows a change of dtype or device.
         like = torch.empty(0, dtype=dtype, device=rows.device)
         self.register_buffer("_like", like, persistent=False)
@@ -173,6 +177,7 @@ def partial_fourier(
 
     Signals and measurements are complex; a real dtype is a ValueError.
     """
+    check_floating(dtype)
     if not dtype.is_complex:
         raise ValueError(f"dtype is {dtype}; a complex dtype is needed")
     return PartialTransform(fft, inverse_fft, _draw_rows(m, n, generator), n, dtype=dtype)
@@ -198,6 +203,7 @@ def inverse_fft(X: Tensor) -> Tensor:
 
 def _draw_rows(m: int, n: int, generator: torch.Generator) -> Tensor:
     check_size("n", n)
-    if not 1 <= m <= n:
-        raise ValueError(f"m is {m}; 1 ≤ m ≤ n = {n} rows can be drawn")
-    return torch.randperm(n, generator=generator)[:m].sort().values
+    if not isinstance(m, Integral) or not 1 <= m <= n:
+        raise ValueError(f"m is {m!r}; an integer with 1 ≤ m ≤ n = {n} is needed")
+    check_kind("generator", generator, torch.Generator)
+    return torch.randperm(n, generator=generator, device=generator.device)[:m].sort().values

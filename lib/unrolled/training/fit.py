@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
+
+from unrolled.training.checkpoint import check_settings, load, save
 
 __all__ = ["History", "fit", "mean_squared_error"]
 
@@ -51,41 +52,70 @@ def fit(
     callback: Callable[[int, float], None] | None = None,
     progress: bool = True,
 ) -> History:
-    """Minimise the mean squared error (1/B) Σ ‖net(y) − x‖² over the parameters of `net` by Adam.
+    """Minimise the squared error (1/B) Σ ‖net(y) − x‖² over the parameters of `net` by Adam.
 
-    data: (y, x) of shapes (N, m), (N, n), or a function that draws a fresh batch from a generator.
+    data: (y, x) of shapes (N, m), (N, n), or a function that draws a fresh batch from a generator;
+        what it draws is checked at every step.
     steps: Adam steps in all, ≥ 1, those before a resumption included.
-    lr, decay: the learning rate, which falls along half a cosine to lr·decay at the last step.
+    lr, decay: the learning rate, which falls along half a cosine from lr at the first step
+        towards lr·decay, which it would reach one step after the last.
     batch_size: rows drawn with replacement at each step; None takes all N.
     validation: (y, x) on which the loss is measured every `validate_every` steps; the best
         parameters are restored at the end, and `patience` measurements without improvement stop.
+    clip: the largest norm that the gradient may have, 0 < clip < ∞; a longer one is shortened.
     generator: draws batches; needed for a function or a batch size.
-    checkpoint: file that keeps parameters, optimiser, generator and history every
-        `checkpoint_every` steps; written atomically, and resumed from when it exists.
+    checkpoint: file that keeps parameters, optimiser, generator, history and settings; written
+        atomically every `checkpoint_every` steps and at the end, and resumed from when it exists,
+        on whatever device. A resumed run goes on with the settings that it began with, `steps`
+        too, on which every learning rate hangs; to train for longer, begin another file.
     callback: called as callback(step, loss) after each step.
 
-    Same inputs and generator give the same result on the same platform. Raises ValueError for
-    empty or non-finite data and impossible settings, FloatingPointError when the loss is NaN or
-    infinite, naming the step and the parameters that are not finite.
+    Same inputs and generator give the same result on the same platform. The loss is read at every
+    step, so that the first that is not finite stops the run; a GPU waits for that.
+
+    Raises ValueError for data that are empty, not finite or unlike net(y) in shape or dtype, for
+    impossible settings and for settings that a checkpoint did not begin with; FloatingPointError
+    when the loss is NaN or infinite, naming the step and the parameters that are not finite.
     """
-    _check_settings(steps, lr, decay, batch_size, validate_every, patience, checkpoint_every)
+    _check_settings(steps, lr, decay, batch_size, validate_every, patience, clip, checkpoint_every)
+    if not isinstance(net, nn.Module):
+        raise ValueError(f"net is a {type(net).__name__}; a torch.nn.Module is needed")
+    if callable(data) and batch_size is not None:
+        raise ValueError(
+            f"batch_size is {batch_size}, but data is a function and draws whole batches"
+        )
     sampled = callable(data) or batch_size is not None
     if sampled and generator is None:
         raise ValueError("generator is missing; drawing batches needs an explicit torch.Generator")
     device = torch.device(device) if device is not None else _device_of(net)
     net.to(device)
     if not callable(data):
-        data = _checked("data", data, device)
+        data = check_pair("data", data, device)
     if validation is not None:
-        validation = _checked("validation", validation, device)
+        validation = check_pair("validation", validation, device)
     elif patience is not None:
         raise ValueError("patience is given without validation data to measure")
 
-    parameters = [p for p in net.parameters() if p.requires_grad]
-    if not parameters:
+    trained = {name: p for name, p in net.named_parameters() if p.requires_grad}
+    if not trained:
         raise ValueError("net has no parameter that requires a gradient; there is nothing to fit")
+    parameters = list(trained.values())
     optimiser = torch.optim.Adam(parameters, lr=lr, fused=True)
-    run = _Run(net, optimiser, generator, Path(checkpoint) if checkpoint else None)
+    # What the result hangs on, as far as words and numbers can say it.
+    settings = {
+        "steps": steps,
+        "lr": lr,
+        "decay": decay,
+        "batch_size": batch_size,
+        "validate_every": validate_every,
+        "patience": patience,
+        "clip": clip,
+        "data": "a function" if callable(data) else _shapes(data),
+        "validation": None if validation is None else _shapes(validation),
+        "generator": generator.device.type if sampled else None,
+        "trained": list(trained),
+    }
+    run = _Run(net, optimiser, generator, settings, Path(checkpoint) if checkpoint else None)
     run.resume()
 
     history = run.history
@@ -111,15 +141,26 @@ def fit(
             since = [at for at in history.validation if at > history.best_step]
             if patience is not None and len(since) >= patience:
                 history.stopped = "patience"
-        if (step + 1) % checkpoint_every == 0 or step + 1 == steps:
+        ends = step + 1 == steps or history.stopped == "patience"
+        if (step + 1) % checkpoint_every == 0 or ends:
             run.save()
     run.restore_best()
     return history
 
 
 def mean_squared_error(net: nn.Module, y: Tensor, x: Tensor) -> Tensor:
-    """The loss (1/B) Σ ‖net(y) − x‖² of a batch, a scalar."""
-    return (net(y) - x).square().sum() / len(x)
+    """The loss (1/B) Σ ‖net(y) − x‖² of a batch of B rows, a scalar.
+
+    The squares are summed over the entries of a row and averaged over the rows only. Raises
+    ValueError unless net(y) and x have one shape and one dtype.
+    """
+    estimate = net(y)
+    if estimate.shape != x.shape or estimate.dtype != x.dtype:
+        raise ValueError(
+            f"x has shape {tuple(x.shape)} and dtype {x.dtype}; net(y) has {tuple(estimate.shape)} "
+            f"and {estimate.dtype}, and both must agree"
+        )
+    return (estimate - x).square().sum() / len(x)
 
 
 class _Run:
@@ -130,9 +171,11 @@ class _Run:
         net: nn.Module,
         optimiser: torch.optim.Optimizer,
         generator: torch.Generator | None,
+        settings: dict[str, object],
         path: Path | None,
     ) -> None:
-        self.net, self.optimiser, self.generator, self.path = net, optimiser, generator, path
+        self.net, self.optimiser, self.generator = net, optimiser, generator
+        self.settings, self.path = settings, path
         self.history = History()
         self.best: dict[str, Tensor] | None = None
 
@@ -162,17 +205,15 @@ class _Run:
             "optimiser": self.optimiser.state_dict(),
             "generator": self.generator.get_state() if self.generator else None,
             "history": asdict(self.history),
+            "settings": self.settings,
         }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_name(self.path.name + ".partial")
-        torch.save(state, partial)
-        os.replace(partial, self.path)
+        save(state, self.path)
 
     def resume(self) -> None:
         if self.path is None or not self.path.exists():
             return
-        # weights_only: a checkpoint is data and never runs code.
-        state = torch.load(self.path, weights_only=True)
+        state = load(self.path)
+        check_settings(self.settings, state, self.path)
         self.net.load_state_dict(state["net"])
         self.optimiser.load_state_dict(state["optimiser"])
         if self.generator is not None and state["generator"] is not None:
@@ -188,6 +229,7 @@ def _check_settings(
     batch_size: int | None,
     validate_every: int,
     patience: int | None,
+    clip: float | None,
     checkpoint_every: int,
 ) -> None:
     counts = {
@@ -204,15 +246,25 @@ def _check_settings(
         raise ValueError(f"lr is {lr}; 0 < lr < ∞ is needed")
     if not 0 <= decay <= 1:
         raise ValueError(f"decay is {decay}; 0 ≤ decay ≤ 1 is needed")
+    if clip is not None and not 0 < clip < math.inf:
+        raise ValueError(f"clip is {clip}; 0 < clip < ∞ is needed")
 
 
-def _checked(name: str, batch: Batch, device: torch.device) -> Batch:
-    y, x = batch
+def check_pair(name: str, batch: Batch, device: torch.device) -> Batch:
+    """(y, x) on the device; ValueError unless both have the same rows, > 0, all finite."""
+    pair = tuple(batch) if isinstance(batch, Sequence) else ()
+    if len(pair) != 2 or not all(isinstance(part, Tensor) and part.ndim for part in pair):
+        raise ValueError(f"{name} is a {type(batch).__name__}; a pair (y, x) of batches is needed")
+    y, x = pair
     if len(y) != len(x) or len(x) == 0:
         raise ValueError(f"{name} has {len(y)} rows of y and {len(x)} of x; equal and > 0 needed")
     if not (torch.isfinite(y).all() and torch.isfinite(x).all()):
         raise ValueError(f"{name} holds NaN or infinite entries; all must be finite")
     return y.to(device), x.to(device)
+
+
+def _shapes(batch: Batch) -> list[list[int]]:
+    return [list(part.shape) for part in batch]
 
 
 def _batch(
@@ -222,10 +274,12 @@ def _batch(
     device: torch.device,
 ) -> Batch:
     if callable(data):
-        return _checked("data", data(generator), device)
+        return check_pair("data", data(generator), device)
     if batch_size is None:
         return data
-    rows = torch.randint(len(data[0]), (batch_size,), generator=generator).to(device)
+    rows = torch.randint(
+        len(data[0]), (batch_size,), generator=generator, device=generator.device
+    ).to(device)
     return data[0][rows], data[1][rows]
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from unrolled.networks import UnrolledNet
+from unrolled.training.checkpoint import check_settings, load, save
 from unrolled.training.fit import Batch, History, fit
 
 __all__ = ["fit_layerwise"]
@@ -33,40 +35,70 @@ def fit_layerwise(
     For k = 1, …, K the loss is that of the network cut off after layer k: first for `alone` steps
     with lr over layer k alone, then for `together` steps with lr_together over the layers 1 … k.
     At last all layers are fitted for `final` steps with lr_together. Parameters that the layers
-    share are fitted in every stage. The loss is the mean squared error, as in `fit`.
+    share are fitted in every stage; what does not require a gradient stays as it is in all of them.
+    The loss is that of `fit`.
 
-    alone, together, final: Adam steps, ≥ 0; a stage of 0 steps is left out.
-    lr_together: lr/5 by default. copy: start a layer as the trained one before it, instead of as
-        the algorithm.
-    checkpoint: folder for one file, that of the stage in progress; a killed run resumes there.
+    alone, together, final: Adam steps, ≥ 0; a stage of 0 steps, or in which nothing could learn,
+        is left out.
+    lr_together: lr/5 by default.
+    copy: start a layer's stage alone from the layer before it, instead of from the algorithm;
+        where there is no such stage, nothing is copied.
+    checkpoint: folder for the stage in progress and the histories of those before it; a killed
+        run resumes there, with the settings that it began with.
     options: further arguments of `fit`.
 
-    Returns the history of each stage. Raises what `fit` raises.
+    Returns the history of each stage, those before a resumption included. Raises ValueError when
+    net is no `UnrolledNet`, and what `fit` raises.
     Source: Chen et al., NeurIPS 2018, whose schedule this simplifies.
     """
+    if not isinstance(net, UnrolledNet):
+        raise ValueError(f"net is a {type(net).__name__}; an UnrolledNet, with layers, is needed")
     for name, count in {"alone": alone, "together": together, "final": final}.items():
         if count < 0:
             raise ValueError(f"{name} is {count}; it must be at least 0")
+    if not any(p.requires_grad for p in net.parameters()):
+        raise ValueError("net has no parameter that requires a gradient; there is nothing to fit")
+    # Before the stages, whose hooks hang on the parameters where they lie.
+    if options.get("device") is not None:
+        net.to(options["device"])
     lr_together = lr / 5 if lr_together is None else lr_together
     stages = []
     for k in range(net.depth):
-        stages.append((k, "alone", alone, lr))
+        stages.append((k, "alone", range(k, k + 1), alone, lr))
         if k:
-            stages.append((k, "together", together, lr_together))
-    stages.append((net.depth - 1, "final", final, lr_together))
-    stages = [stage for stage in stages if stage[2]]
+            stages.append((k, "together", range(k + 1), together, lr_together))
+    stages.append((net.depth - 1, "final", range(net.depth), final, lr_together))
+    stages = [stage for stage in stages if stage[3] and _learns(net, stage[2])]
 
     folder = None if checkpoint is None else Path(checkpoint)
     files = [folder and folder / f"{k + 1:02}-{name}.pt" for k, name, *_ in stages]
     reached = max((i for i, file in enumerate(files) if file and file.exists()), default=0)
+    settings = {
+        "alone": alone,
+        "together": together,
+        "final": final,
+        "lr": lr,
+        "lr_together": lr_together,
+        "copy": copy,
+        "stages": [f"{k + 1:02}-{name}" for k, name, *_ in stages],
+    }
+    log = folder and folder / "stages.pt"
     histories = []
-    for i, (k, name, steps, rate) in enumerate(stages):
+    if log and log.exists():
+        state = load(log)
+        check_settings(settings, state, log)
+        histories = [History(**history) for history in state["histories"][:reached]]
+    if len(histories) < reached:
+        raise ValueError(f"checkpoint is {folder}, whose stages.pt with the histories is missing")
+    for i, (k, name, layers, steps, rate) in enumerate(stages):
         if i < reached:  # the checkpoint that is there holds what this stage has done
             continue
+        if log:
+            save({"settings": settings, "histories": [asdict(h) for h in histories]}, log)
         if copy and name == "alone" and k and not (files[i] and files[i].exists()):
             _copy_layer(net, k - 1, k)
         exit_ = _Exit(net, k + 1)
-        with _only(net, range(k, k + 1) if name == "alone" else range(k + 1)):
+        with _only(net, layers):
             histories.append(fit(exit_, data, steps=steps, lr=rate, checkpoint=files[i], **options))
         if i and files[i - 1]:
             files[i - 1].unlink(missing_ok=True)
@@ -95,26 +127,41 @@ def _layers(net: UnrolledNet) -> Iterator[Sequence[Tensor | nn.Module]]:
             yield values
 
 
+def _tensors(value: Tensor | nn.Module) -> list[Tensor]:
+    # What a layer has of its own in one list or vector, its buffers included.
+    return [*value.parameters(), *value.buffers()] if isinstance(value, nn.Module) else [value]
+
+
 def _copy_layer(net: UnrolledNet, source: int, target: int) -> None:
     with torch.no_grad():
         for values in _layers(net):
-            if isinstance(values, nn.ModuleList):
-                values[target].load_state_dict(values[source].state_dict())
-            else:
-                values[target].copy_(values[source])
+            pairs = zip(_tensors(values[target]), _tensors(values[source]), strict=True)
+            for to, value in pairs:
+                # An entry of a vector is as frozen as the vector.
+                owner = values if isinstance(values, Tensor) else to
+                if owner.requires_grad or not isinstance(owner, nn.Parameter):
+                    to.copy_(value)
+
+
+def _learns(net: UnrolledNet, layers: range) -> bool:
+    with _only(net, layers):
+        return any(p.requires_grad for p in net.parameters())
 
 
 @contextmanager
 def _only(net: UnrolledNet, layers: range) -> Iterator[None]:
-    # Let only these layers learn: whole parameters by requires_grad, entries of vectors by a mask
-    # on their gradient, which Adam, fresh in every stage, leaves where they are.
+    # Let only these layers learn: whole parameters by requires_grad, entries of vectors by zeros in
+    # their gradient, which Adam, fresh in every stage, leaves where they are.
+    def rows(gradient: Tensor) -> Tensor:
+        kept = torch.zeros_like(gradient)
+        kept[layers.start : layers.stop] = gradient[layers.start : layers.stop]
+        return kept
+
     with ExitStack() as stack:
         for values in _layers(net):
             if isinstance(values, Tensor):
                 if values.requires_grad:
-                    mask = torch.zeros_like(values)
-                    mask[layers.start : layers.stop] = 1
-                    stack.callback(values.register_hook(lambda g, mask=mask: g * mask).remove)
+                    stack.callback(values.register_hook(rows).remove)
                 continue
             for k, value in enumerate(values):
                 for own in value.parameters() if isinstance(value, nn.Module) else (value,):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from unrolled.training.fit import Batch, mean_squared_error
+from unrolled.training.fit import Batch, check_pair, mean_squared_error
 
 __all__ = ["search"]
 
@@ -30,17 +30,27 @@ def search(
 
     data: (y, x) of shapes (B, m), (B, n). parameter: (p,), one of the network's; holds the best
     numbers at the end. grid: for each number the values to try; all combinations are.
-    starts: grid points, the best first, from each of which Nelder–Mead evaluates the loss at most
-    `evaluations` times.
+    starts: ≥ 1, grid points, the best first, from each of which Nelder–Mead evaluates the loss at
+    most `evaluations` ≥ 1 times. Points where the loss is NaN or infinite are passed over.
 
-    Returns the least loss. Needs SciPy. Raises ValueError when grid and parameter do not fit.
+    Returns the least loss. Needs SciPy. Raises ValueError when grid and parameter do not fit, for
+    numbers below 0, a parameter that is not one of the network's and data as in `fit`;
+    FloatingPointError when the loss is finite nowhere on the grid.
     """
     from scipy.optimize import minimize
 
+    for name, count in {"starts": starts, "evaluations": evaluations}.items():
+        if count < 1:
+            raise ValueError(f"{name} is {count}; it must be at least 1")
+    if not any(parameter is own for own in net.parameters()):
+        raise ValueError("parameter is not one of net's; net.NAME itself is needed, not a copy")
     if len(grid) != parameter.numel() or not all(len(values) for values in grid):
         raise ValueError(
             f"grid has {len(grid)} rows of values; {parameter.numel()} rows, none empty, are needed"
         )
+    if not all(0 <= number < math.inf for values in grid for number in values):
+        raise ValueError(f"grid is {grid}; finite numbers ≥ 0 are needed")
+    data = check_pair("data", data, parameter.device)
 
     def loss(numbers: Sequence[float]) -> float:
         if min(numbers) < 0:
@@ -52,8 +62,12 @@ def search(
         return math.log10(value + 1e-300) if math.isfinite(value) else math.inf
 
     options = {"maxfev": evaluations, "xatol": 1e-5, "fatol": 1e-4}
+    points = [(loss(point), point) for point in itertools.product(*grid)]
+    finite = sorted((p for p in points if math.isfinite(p[0])), key=lambda point: point[0])
+    if not finite:
+        raise FloatingPointError("the loss is NaN or infinite at every point of the grid")
     found = [
-        minimize(loss, start, method="Nelder-Mead", options=options).x
-        for start in sorted(itertools.product(*grid), key=loss)[:starts]
+        minimize(loss, point, method="Nelder-Mead", options=options).x
+        for _, point in finite[:starts]
     ]
     return 10 ** loss(min(found, key=loss))

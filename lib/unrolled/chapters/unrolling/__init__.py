@@ -1,6 +1,6 @@
 """What the unrolling chapter shows beside its theorems."""
 
-from unrolled.chapters.unrolling.depth import best, depth_chart
+from unrolled.chapters.unrolling.depth import best, depth_chart, recorded
 from unrolled.chapters.unrolling.explorable import RUN_ON_CHART
 from unrolled.chapters.unrolling.lab import RUN_ON_LAB
 from unrolled.chapters.unrolling.picture import loop_and_layers
@@ -31,4 +31,5 @@ __all__ = [
     "best",
     "depth_chart",
     "loop_and_layers",
+    "recorded",
 ]

@@ -16,6 +16,15 @@ SHARES = {"inf": 0.0, "40": 0.01, "20": 0.1}
 _SELECTING = ", selection"
 
 
+def recorded() -> tuple[str, ...]:
+    """The networks that are recorded at all three noise levels, in the experiment's order."""
+    done = [entry["configuration"] for entry in LISTA_DEPTH.provenance()]
+    names = dict.fromkeys(c["network"] for c in LISTA_DEPTH.configurations)
+    return tuple(
+        name for name in names if all({"network": name, "snr": snr} in done for snr in SHARES)
+    )
+
+
 def best(network: str, snr: str = "inf") -> Row:
     """The recorded row of a network at its last layer; snr: "inf", "40" or "20" dB."""
     rows = [
@@ -30,7 +39,7 @@ def depth_chart() -> Explorable:
     """Error against layer of every network, by noise and by support selection."""
     columns = ("noise", "selection", "k", "dB", "network")
     table: dict[str, list[object]] = {column: [] for column in columns}
-    rows = LISTA_DEPTH.rows()
+    rows = [row for row in LISTA_DEPTH.rows() if row["network"] in recorded()]
     variants = {str(row["network"]) for row in rows if str(row["network"]).endswith(_SELECTING)}
     for row in rows:
         name = str(row["network"])
@@ -46,13 +55,13 @@ def depth_chart() -> Explorable:
             values = (SHARES[f"{row['snr']:g}"], setting, row["layer"], row["nmse"], family)
             for column, value in zip(columns, values, strict=True):
                 table[column].append(value)
-    ends = {name: best(name)["nmse"] for name in ("ISTA", "LISTA-CP", "HyperLISTA")}
+    ends = {name: best(name)["nmse"] for name in ("ISTA", "ALISTA", "HyperLISTA")}
     return Explorable(
         name="unrolling.depth",
         title="Sixteen layers, eight ways",
         alt=(
             "Error in decibels against the layer, recorded. Without noise and without selection "
-            f"ISTA ends at {ends['ISTA']:.0f} decibels, LISTA-CP at {ends['LISTA-CP']:.0f} and "
+            f"ISTA ends at {ends['ISTA']:.0f} decibels, ALISTA at {ends['ALISTA']:.0f} and "
             f"HyperLISTA at {ends['HyperLISTA']:.0f}. With noise all networks that are trained "
             "level off near each other."
         ),

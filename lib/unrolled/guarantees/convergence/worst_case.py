@@ -114,7 +114,7 @@ CHEBYSHEV = Theorem(
     measure=_relative_error,
     values=_values,
     slack=1e-6,
-    source="Golub and Varga (1961); for unrolled networks Takabe and Wadayama (2022).",
+    source="Young (1953), Golub and Varga (1961); in networks: Takabe and Wadayama (2022).",
     derivation=Derivation(
         (
             Step.equal(
