@@ -42,8 +42,8 @@ class Recipe:
 
     start: the recorded network whose steps and thresholds it starts from, with analytic weights,
     instead of from its algorithm. chosen: whether the parameters with the least error on 4,000
-    other signals are kept, and gradients clipped to norm 1, which tames the rare signal that
-    explodes.
+    other signals are kept, which notice the rare signal that explodes. clip: of the gradient's
+    norm.
     """
 
     build: Callable[[DenseOperator], UnrolledNet] = field(repr=False)
@@ -55,6 +55,7 @@ class Recipe:
     batch: int = 64
     start: str | None = None
     chosen: bool = False
+    clip: float | None = None
 
     def train(
         self, operator: DenseOperator, snr: float, device: torch.device, folder: Path
@@ -67,7 +68,7 @@ class Recipe:
         options = {}
         if self.chosen:
             validation = _draw(operator, snr, 4000)(torch.Generator().manual_seed(3))
-            options = {"clip": 1.0, "validation": validation, "validate_every": 250}
+            options = {"validation": validation, "validate_every": 250}
         fit_layerwise(
             net,
             _draw(operator, snr, self.batch),
@@ -77,6 +78,7 @@ class Recipe:
             lr=self.lr,
             lr_together=self.lr_together,
             decay=0.02,
+            clip=self.clip,
             generator=torch.Generator().manual_seed(1),
             device=device,
             checkpoint=folder,
@@ -138,12 +140,14 @@ NETWORKS: dict[str, Recipe | Search] = {
     ),
     "ALISTA": Recipe(lambda A: ALISTA(A, DEPTH), 200, 200, 16000, 2e-2, 5e-3),
     "LISTA-CP, selection": Recipe(
-        lambda A: LISTACP(A, DEPTH, selection=_SELECTION), 100, 100, 10000, 1e-3, 5e-4, chosen=True
+        lambda A: LISTACP(A, DEPTH, selection=_SELECTION), 100, 100, 5000, 1e-3, 1e-3, chosen=True
     ),
     "LISTA-CP": Recipe(
-        lambda A: LISTACP(A, DEPTH), 0, 0, 3000, 1e-4, 1e-4, start="ALISTA", chosen=True
+        lambda A: LISTACP(A, DEPTH), 0, 0, 3000, 1e-4, 1e-4, start="ALISTA", chosen=True, clip=1.0
     ),
-    "LISTA": Recipe(lambda A: LISTA(A, DEPTH), 0, 0, 3000, 1e-4, 1e-4, start="ALISTA", chosen=True),
+    "LISTA": Recipe(
+        lambda A: LISTA(A, DEPTH), 0, 0, 3000, 1e-4, 1e-4, start="ALISTA", chosen=True, clip=1.0
+    ),
 }
 ALGORITHMS = {"ISTA": ista, "FISTA": fista}
 # The penalty that serves each algorithm best at layer 16 is looked for among these, on other
