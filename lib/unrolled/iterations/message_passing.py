@@ -2,11 +2,13 @@
 
 The model is y = Ax + w with x from a prior with independent real entries and w ~ N(0, noise·I).
 State evolution is exact as n, m → ∞ with n/m fixed, for Lipschitz denoisers and
+
 - AMP on A with independent Gaussian entries of mean 0 and variance 1/m (Bayati and Montanari
   2011), and with sub-Gaussian ones too (Bayati, Lelarge and Montanari 2015);
 - OAMP, also known as vector AMP, on right-rotationally invariant A: A = U diag(s) Vᵀ with V
   uniform (Haar) and independent of U, s, x and w, s being bounded and its distribution converging
   (Rangan, Schniter and Fletcher 2019).
+
 At finite size it is an approximation. It is used beyond these A as well: for rows drawn from a
 fast transform, such as the partial DCT, OAMP's is a good approximation.
 """

@@ -94,9 +94,12 @@ class LISTACP(_CoupledNet):
     It starts as ISTA on ½‖y − Ax‖² + penalty·‖x‖₁ with step η = 1/λ_max(AᵀA): W = ηA (m, n),
     θ = η·penalty.
 
-    A: a real `DenseOperator` or matrix (m, n). depth: K ≥ 1. tied: one W and θ for all layers.
-    penalty: > 0. selection: for each layer the share of entries that, the largest and above the
-    threshold, pass unshrunk (`selection_schedule(depth)`, LISTA-CPSS); None shrinks all.
+    A: a real `DenseOperator` or matrix (m, n).
+    depth: K ≥ 1.
+    tied: one W and θ for all layers.
+    penalty: > 0.
+    selection: for each layer the share of entries that, the largest and above the threshold, pass
+        unshrunk (`selection_schedule(depth)`, LISTA-CPSS); None shrinks all.
     checkpoint: see `UnrolledNet`.
 
     `net(y)`: (B, m) to (B, n). Raises ValueError for a complex, non-finite or zero A, penalty ≤ 0,

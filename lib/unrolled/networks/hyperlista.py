@@ -23,14 +23,14 @@ class HyperLISTA(UnrolledNet):
 
     With r = y − Ax, A⁺ the pseudo-inverse and W = `analytic_weights(A)`, a layer computes
     x ← S_θ(x + Wᵀr + β(x − x⁻)), where x⁻ is the iterate before x and, for each signal,
-      θ = c₁‖A⁺r‖₁,
-      β = c₂‖x‖₀,
-      a share c₃ log(‖A⁺y‖₁/‖A⁺r‖₁), kept within [0, 1], of the entries, the largest and above the
-      threshold, passes unshrunk.
+    θ = c₁‖A⁺r‖₁ and β = c₂‖x‖₀. Of the entries a share c₃ log(‖A⁺y‖₁/‖A⁺r‖₁), kept within [0, 1],
+    passes unshrunk: the largest, if above the threshold.
 
-    A: a real `DenseOperator` or matrix (m, n) of full row rank. depth: K ≥ 1. start: (c₁, c₂, c₃),
-    nonnegative; with the default c₂ = c₃ = 0 it starts as ISTA with weights W, step 1 and
-    thresholds in proportion to the residual. checkpoint: see `UnrolledNet`.
+    A: a real `DenseOperator` or matrix (m, n) of full row rank.
+    depth: K ≥ 1.
+    start: (c₁, c₂, c₃), nonnegative; with the default c₂ = c₃ = 0 it starts as ISTA with weights W,
+        step 1 and thresholds in proportion to the residual.
+    checkpoint: see `UnrolledNet`.
 
     `net(y)`: (B, m) to (B, n). The numbers are the parameter `c`. Gradients reach c₁ and c₂; the
     loss is piecewise constant in c₃, so that a fit needs a search (`training.search`).

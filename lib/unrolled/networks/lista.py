@@ -21,9 +21,11 @@ class LISTA(UnrolledNet):
     Layer k computes x ← S_θ(W₁ᵀy + W₂ᵀx). It starts as ISTA with step η = 1/λ_max(AᵀA):
     W₁ = ηA (m, n), W₂ = I − ηAᵀA (n, n), θ = η·penalty.
 
-    A: a real `DenseOperator` or matrix (m, n). depth: K ≥ 1. tied: one W₁, W₂ and θ for all
-    layers, as Gregor and LeCun have it, instead of one for each. penalty: > 0. checkpoint: see
-    `UnrolledNet`.
+    A: a real `DenseOperator` or matrix (m, n).
+    depth: K ≥ 1.
+    tied: one W₁, W₂ and θ for all layers, as Gregor and LeCun have it, instead of one for each.
+    penalty: > 0.
+    checkpoint: see `UnrolledNet`.
 
     `net(y)`: (B, m) to (B, n). Raises ValueError for a complex, non-finite or zero A, penalty ≤ 0.
     Source: Gregor and LeCun, ICML 2010; untied: Chen et al., NeurIPS 2018.

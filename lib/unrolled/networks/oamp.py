@@ -23,10 +23,12 @@ class OAMPNet(UnrolledNet):
     """Orthogonal AMP for y = Ax + w, its damping and its denoisers learned.
 
     A layer estimates, from the residual, the mean squared error v² of the entries of x, and from
-    it the mean squared error τ² of those of r:
-      v² = max(0, ‖y − Ax‖² − mσ²) / tr(AᵀA),
-      r = x + ϑγW_λ(y − Ax),  W_λ = Aᵀ(AAᵀ + λI)⁻¹,
-      τ² = (v²‖I − ϑγW_λA‖² + σ²‖ϑγW_λ‖²) / n  in Frobenius norms.
+    it the mean squared error τ² of those of r, in Frobenius norms::
+
+        v² = max(0, ‖y − Ax‖² − mσ²) / tr(AᵀA)
+        r  = x + ϑγW_λ(y − Ax),  W_λ = Aᵀ(AAᵀ + λI)⁻¹
+        τ² = (v²‖I − ϑγW_λA‖² + σ²‖ϑγW_λ‖²) / n
+
     The denoiser's estimate D(r, τ) is what the layer gives out. What it hands on as the next
     layer's x is that estimate, or its correction (D(r, τ) − d·r)/(1 − d) by the mean slope d of D
     at r. The correction keeps the errors of x and r uncorrelated, but is the worse estimate: where

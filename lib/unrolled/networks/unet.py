@@ -22,10 +22,11 @@ class UNet(nn.Module):
     the way down beside it, and two convolutions again. There are 4 levels, or 3 for images with a
     side below 16; sides need not be even.
 
-    A: a real `SensingOperator` or matrix (m, n). image: (height, width), height·width = n, both
-    at least 4. parameters: a budget; the network is the widest whose parameters do not outnumber
-    it, and `width` says how many channels its first level has. generator: draws the weights;
-        without one they are the same each time.
+    A: a real `SensingOperator` or matrix (m, n).
+    image: (height, width), height·width = n, both at least 4.
+    parameters: a budget; the network is the widest whose parameters do not outnumber it, and
+        `width` says how many channels its first level has.
+    generator: draws the weights; without one they are the same each time.
 
     `net(y)`: (B, m) to (B, n). Raises ValueError for a complex A, an image that is not of n pixels,
     and a budget that is too small for one channel.
