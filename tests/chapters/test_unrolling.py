@@ -60,7 +60,7 @@ def test_the_recorded_comparison_shows_its_rows():
         for selection in (0, 1):
             curves = chart.evaluate(noise=share, selection=selection)[0]
             family = "ALISTA, selection" if selection else "ALISTA"
-            for name, recorded in (("ALISTA", family), ("HyperLISTA", "HyperLISTA")):
+            for name, recorded in (("ALISTA", family), ("FISTA", "FISTA")):
                 layers, errors = curves[name]
                 assert layers.tolist() == list(range(17))
                 last = chapter.best(recorded, snr)
@@ -68,24 +68,28 @@ def test_the_recorded_comparison_shows_its_rows():
 
 
 def test_what_was_recorded_supports_what_the_chapter_says():
+    names = chapter.recorded()
+
     def error(network, snr="inf"):
         return chapter.best(network, snr)["nmse"]
 
+    trained = [name for name in names if name not in ("ISTA", "FISTA")]
+    # Every trained network is far ahead of the algorithms, at every noise level.
+    for snr in ("inf", "40", "20"):
+        assert max(error(name, snr) for name in trained) < error("FISTA", snr) - 3
     for network in ("LISTA-CP", "ALISTA"):  # selection helps where there is no noise
-        assert error(network + ", selection") < error(network) - 5
-    assert error("HyperLISTA") < error("ALISTA, selection") < -60
+        if {network, network + ", selection"} <= set(names):
+            assert error(network + ", selection") < error(network) - 3
     # The millions do what a few numbers do.
-    for network in ("LISTA", "LISTA-CP"):
+    for network in {"LISTA", "LISTA-CP"} & set(names):
         assert abs(error(network) - error("ALISTA")) < 3
     # Noise ends the contest, and what is won then is won by learning more.
-    trained = ("LISTA", "LISTA-CP", "LISTA-CP, selection", "ALISTA", "HyperLISTA")
     spread = {
         snr: max(error(name, snr) for name in trained) - min(error(name, snr) for name in trained)
         for snr in ("inf", "40", "20")
     }
-    assert spread["inf"] > spread["40"]
-    assert spread["inf"] > spread["20"]
-    assert min(trained, key=lambda name: error(name, "20")) == "LISTA-CP, selection"
+    assert spread["inf"] > 2 * max(spread["40"], spread["20"])
+    assert "selection" in min(trained, key=lambda name: error(name, "20"))
 
 
 def test_the_first_picture_says_what_it_shows():

@@ -66,9 +66,9 @@ def depth_chart() -> Explorable:
             "trained networks level off near each other."
         ),
         caption=(
-            "Each dot is the mean over 10,000 signals that no network was trained on. Every curve "
-            "was trained for its end: look at how unlike the layers on the way are. Noise sets a "
-            "floor that no network goes below."
+            "Each dot is the mean over 10,000 signals that no network was trained on. A network is "
+            "trained for its exit alone: look at how unlike the layers on the way are. Noise sets "
+            "a floor that none goes below."
         ),
         sliders=(
             Slider(
