@@ -80,9 +80,9 @@ def test_what_was_recorded_supports_what_the_chapter_says():
     for network in ("LISTA-CP", "ALISTA"):  # selection helps where there is no noise
         if {network, network + ", selection"} <= set(names):
             assert error(network + ", selection") < error(network) - 3
-    # The millions do what a few numbers do.
+    # A few numbers do what millions do, or better.
     for network in {"LISTA", "LISTA-CP"} & set(names):
-        assert abs(error(network) - error("ALISTA")) < 3
+        assert error("ALISTA") < error(network) + 1
     # Noise ends the contest, and what is won then is won by learning more.
     spread = {
         snr: max(error(name, snr) for name in trained) - min(error(name, snr) for name in trained)
