@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import torch
 from filelock import FileLock
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
@@ -17,6 +18,9 @@ from playwright.sync_api import Browser, sync_playwright
 from tools import site
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# One worker for each core: PyTorch's threads would only wait for those of the other worker.
+torch.set_num_threads(1)
 
 # No test is a stopwatch: a busy machine fails none.
 settings.register_profile("unrolled", deadline=None)
