@@ -54,20 +54,22 @@ def _wait(device: torch.device) -> None:
 class Products:
     """The matrix products of each network and nothing else, on matrices that have its shapes.
 
-    Layer 1 starts from 0 and multiplies nothing by x.
+    Layer 1 starts from 0 and multiplies nothing by x. Where each layer has a matrix of its own,
+    the products have it too, since it has to come from memory.
     """
 
     def __init__(self, operator: DenseOperator, batch: int) -> None:
-        m, n = operator.shape
+        _, n = operator.shape
         self.A = operator.dense()
-        self.square = self.A.new_full((n, n), 1 / n)
-        self.x, self.y = self.A.new_ones(batch, n), self.A.new_ones(batch, m)
+        self.W = [self.A.clone() for _ in range(LAYERS)]
+        self.square = [self.A.new_full((n, n), 1 / n) for _ in range(LAYERS)]
+        self.x, self.y = self.A.new_ones(batch, n), self.A.new_ones(batch, len(self.A))
 
     def lista(self) -> None:
         for k in range(LAYERS):
-            self.y @ self.A
+            self.y @ self.W[k]
             if k:
-                self.x @ self.square
+                self.x @ self.square[k]
 
     def lista_backward(self) -> None:
         self.lista()
@@ -75,28 +77,39 @@ class Products:
             self.y.T @ self.x  # towards W₁
             if k:
                 self.x.T @ self.x  # towards W₂
-                self.x @ self.square.T  # towards x
+                self.x @ self.square[k].T  # towards x
 
     def coupled(self) -> None:
         for k in range(LAYERS):
             if k:
                 self.x @ self.A.T
-            self.y @ self.A
+            self.y @ self.W[k]
 
     def coupled_backward(self) -> None:
         self.coupled()
         for k in range(LAYERS):
             self.y.T @ self.x  # towards W
             if k:
-                self.x @ self.A.T  # towards x, through the residual
-                self.y @ self.A
+                self.x @ self.W[k].T  # towards the residual
+                self.y @ self.A  # and through it towards x
 
-    def fixed_backward(self) -> None:
-        self.coupled()
+    def fixed(self) -> None:
         for k in range(LAYERS):
             if k:
                 self.x @ self.A.T
+            self.y @ self.W[0]
+
+    def fixed_backward(self) -> None:
+        self.fixed()
+        for k in range(LAYERS):
+            if k:
+                self.x @ self.W[0].T
                 self.y @ self.A
+
+    def tied_backward(self) -> None:
+        self.fixed_backward()
+        for _ in range(LAYERS):
+            self.y.T @ self.x  # towards the one W
 
 
 def sparse_networks(batch: int, m: int, n: int, device: torch.device, rounds: int) -> None:
@@ -111,8 +124,8 @@ def sparse_networks(batch: int, m: int, n: int, device: torch.device, rounds: in
     networks: dict[str, tuple[UnrolledNet, Job, Job]] = {
         "LISTA": (LISTA(operator, LAYERS), products.lista, products.lista_backward),
         "LISTA-CP": (LISTACP(operator, LAYERS), products.coupled, products.coupled_backward),
-        "ALISTA": (ALISTA(operator, LAYERS), products.coupled, products.fixed_backward),
-        "TiLISTA": (TiLISTA(operator, LAYERS), products.coupled, products.coupled_backward),
+        "ALISTA": (ALISTA(operator, LAYERS), products.fixed, products.fixed_backward),
+        "TiLISTA": (TiLISTA(operator, LAYERS), products.fixed, products.tied_backward),
         "LISTA-CP, selection": (
             LISTACP(operator, LAYERS, selection=selection),
             products.coupled,
@@ -120,12 +133,12 @@ def sparse_networks(batch: int, m: int, n: int, device: torch.device, rounds: in
         ),
         "ALISTA, selection": (
             ALISTA(operator, LAYERS, selection=selection),
-            products.coupled,
+            products.fixed,
             products.fixed_backward,
         ),
         "HyperLISTA": (
             HyperLISTA(operator, LAYERS, start=(0.015, 0.004, 0.5)),
-            products.coupled,
+            products.fixed,
             products.fixed_backward,
         ),
     }

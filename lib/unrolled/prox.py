@@ -38,14 +38,16 @@ def soft_threshold(
     if not isinstance(threshold, Tensor):
         check_positive("threshold", threshold, zero=True)
         threshold = u.real.new_full((), threshold)
-    for name, other in (("threshold", threshold), ("selected", selected)):
-        if other is not None and torch.broadcast_shapes(other.shape, u.shape) != u.shape:
-            raise ValueError(f"{name} has shape {tuple(other.shape)}, u {tuple(u.shape)}")
+    _check_shape("threshold", threshold, u)
+    if selected is not None:
+        _check_shape("selected", selected, u)
     if u.is_complex():
         shrunk = torch.sgn(u) * torch.relu(u.abs() - threshold)
         return shrunk if selected is None else torch.where(selected & (shrunk != 0), u, shrunk)
     if selected is None:
-        return _SoftThreshold.apply(u, threshold)
+        if torch.is_grad_enabled():
+            return _SoftThreshold.apply(u, threshold)
+        return _shrink(u, threshold)  # what is not differentiated is spared the bookkeeping
     return _SelectiveThreshold.apply(u, threshold, selected)
 
 
@@ -71,6 +73,15 @@ def largest(u: Tensor, count: int | Tensor) -> Tensor:
     else:
         least = size.topk(count, dim=1, sorted=False).values.amin(1, keepdim=True)
     return size >= least
+
+
+def _check_shape(name: str, other: Tensor, u: Tensor) -> None:
+    # A threshold is mostly one number, and the general question takes longer than the threshold.
+    fits = other.ndim <= u.ndim
+    if fits and other.numel() != 1:
+        fits = torch.broadcast_shapes(other.shape, u.shape) == u.shape
+    if not fits:
+        raise ValueError(f"{name} has shape {tuple(other.shape)}, u {tuple(u.shape)}")
 
 
 def _numpy_knows(size: Tensor) -> bool:
