@@ -85,7 +85,7 @@ def depth_chart() -> Explorable:
         ),
         panels=(
             Panel(
-                layers=(Points(rows=table, x="k", y="dB", series="network", digits=3),),
+                layers=(Points(rows=table, x="k", y="dB", series="network", digits=4),),
                 x_label="layer k",
                 y_label="error, dB",
                 y_domain=(-100, 5),
