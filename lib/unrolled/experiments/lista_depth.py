@@ -98,9 +98,10 @@ def _copy_recorded(net: UnrolledNet, name: str, snr: float, results: Path) -> No
     if len(rows) != DEPTH:
         raise ValueError(f"{name} at SNR {snr:g} is not recorded, from which this one starts")
     A = _operator().dense()
+    W = analytic_weights(A)
     with torch.no_grad():
         for k, row in enumerate(rows):
-            weights = row["step"] * analytic_weights(A)
+            weights = row["step"] * W
             net.thresholds[k] = row["threshold"]
             if isinstance(net, LISTA):
                 net.W1[k].copy_(weights)

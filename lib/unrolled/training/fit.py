@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from unrolled.sensing.operator import check_positive, check_size
 from unrolled.training.checkpoint import check_settings, load, save
 
 __all__ = ["History", "fit", "mean_squared_error"]
@@ -240,14 +241,13 @@ def _check_settings(
         "checkpoint_every": checkpoint_every,
     }
     for name, count in counts.items():
-        if count is not None and count < 1:
-            raise ValueError(f"{name} is {count}; it must be at least 1")
-    if not 0 < lr < math.inf:
-        raise ValueError(f"lr is {lr}; 0 < lr < ∞ is needed")
+        if count is not None:
+            check_size(name, count)
+    check_positive("lr", lr)
     if not 0 <= decay <= 1:
         raise ValueError(f"decay is {decay}; 0 ≤ decay ≤ 1 is needed")
-    if clip is not None and not 0 < clip < math.inf:
-        raise ValueError(f"clip is {clip}; 0 < clip < ∞ is needed")
+    if clip is not None:
+        check_positive("clip", clip)
 
 
 def check_pair(name: str, batch: Batch, device: torch.device) -> Batch:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from unrolled.sensing.operator import check_size
 from unrolled.training.fit import Batch, check_pair, mean_squared_error
 
 __all__ = ["search"]
@@ -40,8 +41,7 @@ def search(
     from scipy.optimize import minimize
 
     for name, count in {"starts": starts, "evaluations": evaluations}.items():
-        if count < 1:
-            raise ValueError(f"{name} is {count}; it must be at least 1")
+        check_size(name, count)
     if not any(parameter is own for own in net.parameters()):
         raise ValueError("parameter is not one of net's; net.NAME itself is needed, not a copy")
     if len(grid) != parameter.numel() or not all(len(values) for values in grid):

@@ -39,7 +39,8 @@ def depth_chart() -> Explorable:
     """Error against layer of every network, by noise and by support selection."""
     columns = ("noise", "selection", "k", "dB", "network")
     table: dict[str, list[object]] = {column: [] for column in columns}
-    rows = [row for row in LISTA_DEPTH.rows() if row["network"] in recorded()]
+    names = recorded()
+    rows = [row for row in LISTA_DEPTH.rows() if row["network"] in names]
     variants = {str(row["network"]) for row in rows if str(row["network"]).endswith(_SELECTING)}
     for row in rows:
         name = str(row["network"])
@@ -55,7 +56,7 @@ def depth_chart() -> Explorable:
             values = (SHARES[f"{row['snr']:g}"], setting, row["layer"], row["nmse"], family)
             for column, value in zip(columns, values, strict=True):
                 table[column].append(value)
-    ends = sorted((best(name)["nmse"], name) for name in recorded())
+    ends = sorted((best(name)["nmse"], name) for name in names)
     (lowest, least), (highest, most) = ends[0], ends[-1]
     return Explorable(
         name="unrolling.depth",
