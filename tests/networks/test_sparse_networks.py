@@ -78,16 +78,22 @@ def test_untrained_it_is_ista(name, seed, depth, selection):
 
 
 @given(
-    seed=st.integers(0, 99), c=st.tuples(st.floats(0, 0.3), st.floats(0, 0.05), st.floats(0, 0.3))
+    seed=st.integers(0, 99),
+    c=st.tuples(st.floats(0, 0.3), st.floats(0, 0.05), st.floats(0, 0.3)),
+    cap=st.none() | st.floats(0.1, 2),
 )
-def test_hyperlista_is_its_recursion(seed, c):
+def test_hyperlista_is_its_recursion(seed, c, cap):
     operator, y = problem(seed=seed)
     A = operator.dense()
     W, pseudo = analytic_weights(A), torch.linalg.pinv(A)
-    iterates = HyperLISTA(operator, 5, start=c).trajectory(y).detach()
-    torch.testing.assert_close(
-        iterates[1], soft_threshold(y @ W, c[0] * (y @ pseudo.T).abs().sum(1, keepdim=True))
-    )
+    iterates = HyperLISTA(operator, 5, start=c, cap=cap).trajectory(y).detach()
+
+    def threshold(residual, ratio):
+        size = c[0] * (residual @ pseudo.T).abs().sum(1, keepdim=True)
+        bound = math.inf if cap is None else cap * (residual @ W).abs().amax(1, keepdim=True)
+        return torch.where(ratio < 10, size.clamp(max=bound), size)
+
+    torch.testing.assert_close(iterates[1], soft_threshold(y @ W, threshold(y, torch.ones(1))))
     for before, x, after in zip(iterates, iterates[1:], iterates[2:], strict=False):
         residual = y - x @ A.T
         size = (residual @ pseudo.T).abs().sum(1, keepdim=True)
@@ -96,8 +102,18 @@ def test_hyperlista_is_its_recursion(seed, c):
         u = x + residual @ W + momentum * (x - before)
         count = 10 * (c[2] * ratio.log()).clamp(0, 1)[:, 0]
         clear = (count - count.round()).abs() > 1e-9  # otherwise rounding decides the count
-        expected = soft_threshold(u, c[0] * size, selected=largest(u, count.long()))
+        expected = soft_threshold(u, threshold(residual, ratio), selected=largest(u, count.long()))
         torch.testing.assert_close(after[clear], expected[clear])
+
+
+def test_a_cap_keeps_hyperlista_from_standing_still():
+    operator, y = problem()
+    with torch.no_grad():
+        assert not HyperLISTA(operator, 5, start=(9.0, 0.0, 0.0))(y).any()
+        freed = HyperLISTA(operator, 5, start=(9.0, 0.0, 0.0), cap=0.7).trajectory(y)
+    support = (freed != 0).sum(2)
+    assert (support[1] >= 1).all()
+    assert (support[-1] > support[1]).all()
 
 
 def test_hyperlista_starts_as_ista_with_thresholds_from_the_residual():
@@ -396,3 +412,6 @@ def test_bad_numbers_are_refused():
     for start in ((0.1, 0.1), (0.1, -0.1, 0), (math.nan, 0, 0), None, "abc"):
         with pytest.raises(ValueError, match="start is"):
             HyperLISTA(problem()[0], 3, start=start)
+    for cap in (0, -1.0, math.nan, "abc"):
+        with pytest.raises(ValueError, match="cap is"):
+            HyperLISTA(problem()[0], 3, cap=cap)

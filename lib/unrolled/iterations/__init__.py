@@ -1,6 +1,6 @@
 """The classical iterations that networks unroll, and their step sizes."""
 
-from unrolled.iterations.lasso import duality_gap, fista, ista
+from unrolled.iterations.lasso import duality_gap, fista, ista, ista_step
 from unrolled.iterations.least_squares import gradient_descent, heavy_ball
 from unrolled.iterations.message_passing import (
     amp,
@@ -32,6 +32,7 @@ __all__ = [
     "heavy_ball",
     "heavy_ball_parameters",
     "ista",
+    "ista_step",
     "lanczos_steps",
     "leja_order",
     "oamp",

@@ -15,7 +15,7 @@ from unrolled.prox import soft_threshold
 from unrolled.sensing import SensingOperator, check_batch
 from unrolled.sensing.operator import check_kind, check_positive
 
-__all__ = ["duality_gap", "fista", "ista"]
+__all__ = ["duality_gap", "fista", "ista", "ista_step"]
 
 
 def ista(
@@ -117,13 +117,21 @@ def _proximal_step(
     return soft_threshold(x + step * back, step * penalty)
 
 
+def ista_step(operator: SensingOperator) -> float:
+    """The step 1/λ_max(AᴴA), the largest for which no step can overshoot.
+
+    Raises ValueError for A = 0, which has none.
+    """
+    largest = float(operator.eigenvalues[-1])
+    if not largest > 0:
+        raise ValueError("A is zero, or too small for its dtype, and has no step 1/λ_max(AᴴA)")
+    return 1 / largest
+
+
 def _check_step(operator: SensingOperator, penalty: float, step: float | None) -> float:
     check_positive("penalty", penalty, zero=True)
     if step is None:
-        lipschitz = float(operator.eigenvalues[-1])
-        if lipschitz == 0:
-            raise ValueError("step is missing, and A = 0 has no step 1/λ_max(AᴴA); give a step")
-        return 1 / lipschitz
+        return ista_step(operator)
     check_positive("step", step)
     return step
 

@@ -12,7 +12,8 @@ from numbers import Real
 import torch
 from torch import Tensor, nn
 
-from unrolled.networks.unrolled import UnrolledNet, dense_operator, ista_step
+from unrolled.iterations import ista_step
+from unrolled.networks.unrolled import UnrolledNet, dense_operator
 from unrolled.prox import largest, soft_threshold
 from unrolled.sensing import DenseOperator
 from unrolled.sensing.operator import check_positive

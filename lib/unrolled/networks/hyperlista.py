@@ -30,6 +30,9 @@ class HyperLISTA(UnrolledNet):
     depth: K ≥ 1.
     start: (c₁, c₂, c₃), nonnegative; with the default c₂ = c₃ = 0 it starts as ISTA with weights W,
         step 1 and thresholds in proportion to the residual.
+    cap: > 0, θ is at most cap·‖Wᵀr‖_∞ while ‖A⁺r‖₁ > ‖A⁺y‖₁/10; None sets no bound, as published.
+        A threshold that nothing new in Wᵀr exceeds stops a signal for ever, with most of it
+        still missing; one such signal in ten thousand outweighs the error of all the others.
     checkpoint: see `UnrolledNet`.
 
     `net(y)`: (B, m) to (B, n). The numbers are the parameter `c`. Gradients reach c₁ and c₂; the
@@ -43,6 +46,7 @@ class HyperLISTA(UnrolledNet):
         depth: int,
         *,
         start: Sequence[float] = (0.002, 0.0, 0.0),
+        cap: float | None = None,
         checkpoint: int | Sequence[int] | None = None,
     ) -> None:
         operator = dense_operator(A)
@@ -51,6 +55,9 @@ class HyperLISTA(UnrolledNet):
             raise ValueError(f"start is {start!r}; three numbers are needed")
         for number in start:
             check_positive("start", number, zero=True)
+        if cap is not None:
+            check_positive("cap", cap)
+        self.cap = cap
         self.register_buffer("A", operator.dense().clone())
         self.register_buffer("weights", analytic_weights(operator))
         # Wᵀr = D A⁺r with a diagonal D: the pseudo-inverse costs no product of its own.
@@ -63,7 +70,7 @@ class HyperLISTA(UnrolledNet):
         return y, back, self._size(back)
 
     def _first(self, y: Tensor, back: Tensor, size: Tensor) -> State:
-        return soft_threshold(back, self.c[0] * size), torch.zeros_like(back)
+        return soft_threshold(back, self._threshold(back, size, size)), torch.zeros_like(back)
 
     def _layer(self, k: int, state: State, y: Tensor, back: Tensor, size: Tensor) -> State:
         x, before = state
@@ -77,7 +84,15 @@ class HyperLISTA(UnrolledNet):
             share = self.c[2] * torch.log(size.clamp(min=tiny) / left.clamp(min=tiny))
             # NaN, of an iterate that has run off, is no number of entries.
             count = (n * share.nan_to_num(0).clamp(0, 1)).long()[:, 0]
-        return soft_threshold(u, self.c[0] * left, selected=largest(u, count)), x
+        threshold = self._threshold(direction, left, size)
+        return soft_threshold(u, threshold, selected=largest(u, count)), x
+
+    def _threshold(self, direction: Tensor, left: Tensor, size: Tensor) -> Tensor:
+        threshold = self.c[0] * left
+        if self.cap is None:
+            return threshold
+        bound = self.cap * direction.abs().amax(1, keepdim=True)
+        return torch.where(left > size / 10, threshold.minimum(bound), threshold)
 
     def _size(self, direction: Tensor) -> Tensor:
         # ‖A⁺r‖₁ of each signal, (B, 1).

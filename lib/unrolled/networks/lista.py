@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from unrolled.networks.unrolled import UnrolledNet, dense_operator, ista_step
+from unrolled.iterations import ista_step
+from unrolled.networks.unrolled import UnrolledNet, dense_operator
 from unrolled.prox import soft_threshold
 from unrolled.sensing import DenseOperator
 from unrolled.sensing.operator import check_positive

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.networks.proxnet import SoftThreshold
-from unrolled.networks.unrolled import UnrolledNet
-from unrolled.sensing import DenseOperator, SensingOperator
+from unrolled.networks.unrolled import UnrolledNet, real_operator
+from unrolled.sensing import SensingOperator
 from unrolled.sensing.operator import check_positive
 
 __all__ = ["OAMPNet"]
@@ -155,11 +155,3 @@ class OAMPNet(UnrolledNet):
         estimate, slope = denoiser.with_divergence(r, tau)
         slope = slope.clamp(max=1 - torch.finfo(r.dtype).eps ** 0.5)
         return estimate, torch.lerp(r, estimate, 1 / (1 - slope))  # (D − d·r)/(1 − d) in one pass
-
-
-def real_operator(A: SensingOperator | Tensor) -> SensingOperator:
-    """A as a real operator; a matrix becomes a `DenseOperator`. ValueError for a complex one."""
-    operator = A if isinstance(A, SensingOperator) else DenseOperator(A)
-    if operator.dtype.is_complex:
-        raise ValueError(f"A has dtype {operator.dtype}; a real operator is needed")
-    return operator

@@ -7,8 +7,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from unrolled.networks.oamp import real_operator
 from unrolled.networks.proxnet import as_images, check_image, draw_weights
+from unrolled.networks.unrolled import real_operator
 from unrolled.sensing import SensingOperator
 
 __all__ = ["UNet"]

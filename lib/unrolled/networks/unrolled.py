@@ -137,22 +137,19 @@ def segments(depth: int, checkpoint: int | Sequence[int] | None) -> tuple[int, .
     return lengths
 
 
+def real_operator(A: SensingOperator | Tensor) -> SensingOperator:
+    """A as a real operator; a matrix becomes a `DenseOperator`. ValueError for a complex one."""
+    operator = A if isinstance(A, SensingOperator) else DenseOperator(A)
+    if operator.dtype.is_complex:
+        raise ValueError(f"A has dtype {operator.dtype}; a real operator is needed")
+    return operator
+
+
 def dense_operator(A: DenseOperator | Tensor) -> DenseOperator:
     """A as a real `DenseOperator`; ValueError for what cannot be one."""
     if isinstance(A, SensingOperator) and not isinstance(A, DenseOperator):
         raise ValueError(f"A is a {type(A).__name__}; this network needs its matrix: A.dense()")
-    operator = A if isinstance(A, DenseOperator) else DenseOperator(A)
-    if operator.dense().is_complex():
-        raise ValueError(f"A has dtype {operator.dense().dtype}; a real matrix is needed")
-    return operator
-
-
-def ista_step(operator: DenseOperator) -> float:
-    """ISTA's step 1/λ_max(AᵀA); ValueError for A = 0, which has none."""
-    largest = float(operator.eigenvalues[-1])
-    if not largest > 0:
-        raise ValueError("A is zero, or too small for its dtype; it measures nothing")
-    return 1 / largest
+    return real_operator(A)
 
 
 def _iterate(state: object) -> Tensor:
