@@ -63,18 +63,19 @@ def depth_chart() -> Explorable:
         title="Sixteen layers, eight ways",
         alt=(
             "Error in decibels against the layer, recorded. Without noise and after the last layer "
-            f"{most} stands at {highest:.0f} decibels and {least} at {lowest:.0f}. With noise the "
-            "trained networks level off near each other."
+            f"{most} stands at {highest:.0f} decibels and {least} at {lowest:.0f}. With noise they "
+            "lie far closer together."
         ),
         caption=(
-            "Each dot is the mean over 10,000 signals that no network was trained on. A network is "
-            "trained for its exit alone: look at how unlike the layers on the way are. Noise sets "
-            "a floor that none goes below."
+            "Each dot is the error over 10,000 signals that no network was trained on. In the end "
+            "a network is trained for its exit alone: look at how unlike the layers on the way "
+            "are. HyperLISTA always selects, LISTA never does; where LISTA-CP is hidden, it lies "
+            "on ALISTA."
         ),
         sliders=(
             Slider(
                 symbol=noise,
-                label="noise, as a share of the measurements",
+                label="noise ‖w‖/‖Ax*‖ (1% is SNR 40 dB)",
                 values=tuple(sorted(SHARES.values())),
                 show="{:.0%}",
             ),
@@ -89,7 +90,7 @@ def depth_chart() -> Explorable:
                 layers=(Points(rows=table, x="k", y="dB", series="network", digits=4),),
                 x_label="layer k",
                 y_label="error, dB",
-                y_domain=(-100, 5),
+                y_domain=(-100, 20),
                 height=340,
             ),
         ),

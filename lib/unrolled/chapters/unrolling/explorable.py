@@ -22,8 +22,9 @@ RUN_ON_CHART = Explorable(
     ),
     caption=(
         "The ring marks the exit that training looked at; no other constant step is better "
-        "there. Behind it nothing was asked of the network: make $w$ small and $M$ large, and it "
-        "runs away."
+        "there. Behind it nothing was asked of the network, and here it runs away. Raise $w$, the "
+        "share of the error at $M$, or $K$, and it stops doing so. Gradient descent takes the "
+        "step $2/(1+M)$."
     ),
     sliders=(
         Slider(symbol=K, label="layers K it is trained for", values=range(1, 9), start=4),

@@ -23,6 +23,7 @@ PENALTY = 0.1
 
 NETWORKS: dict[str, Callable[[DenseOperator, int], UnrolledNet]] = {
     "LISTA": LISTA,
+    "LISTA, tied": lambda operator, depth: LISTA(operator, depth, tied=True),
     "LISTA-CP": LISTACP,
     "LISTA-CP, tied": lambda operator, depth: LISTACP(operator, depth, tied=True),
     "TiLISTA": TiLISTA,
@@ -55,6 +56,7 @@ def train(progress: Progress, network: str, depth: int, steps: int) -> RunOn:
         net,
         problem.draw,
         steps=steps,
+        clip=1.0,
         generator=torch.Generator().manual_seed(2),
         callback=lambda step, _: progress(step + 1, steps, "training"),
         progress=False,
@@ -111,7 +113,8 @@ RUN_ON_LAB = Lab(
     alt=describe,
     caption=(
         "Layers beyond $K$ repeat the last one. Look to the right of the dotted line: the training "
-        "loss never saw it. Then tie the layers, so that they all are the one that is repeated."
+        "loss never saw it. Then choose a tied network, whose layers all are the one that is "
+        "repeated: of the two, one goes on improving and one does not."
     ),
     summary=summary,
 )

@@ -108,8 +108,8 @@ BIAS = QuickCheck.numeric(
         Misconception(0, "It cuts only once per layer, and the residual brings the rest back."),
     ),
     explanation=(
-        r"A fixed threshold leaves a bias of $\theta$. Thresholds that fall from layer to layer do "
-        "not: a reason to learn one for each."
+        r"A fixed threshold leaves a bias, here of $\theta$ and in general of $\theta/\eta$. "
+        "Thresholds that fall to zero leave none: a reason to learn one for each layer."
     ),
 )
 
@@ -238,8 +238,8 @@ RUN_FOR_EVER = QuickCheck.choice(
     ),
     several=True,
     explanation=(
-        r"Compare $t=(wM/(1-w))^{1/(2K-1)}$ with $1-2/M$. Depth in training helps, but for every "
-        r"depth there is a $w$ that is too small."
+        r"Compare $t=(wM/(1-w))^{1/(2K-1)}$ with $1-2/M$. Depth in training helps, but for $M>2$ "
+        r"and every depth there is a $w$ that is too small."
     ),
 )
 

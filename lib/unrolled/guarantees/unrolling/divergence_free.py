@@ -38,10 +38,11 @@ class IdentityDenoiser:
     error: Tensor  # (1, n), x_0 − x*
     signal: Tensor  # (1, n)
     threshold: float = 0.0
+    noise: float = 0.0  # the size of each entry of w
 
     def growth(self) -> float:
         """Run the layers: ‖x_K − x*‖ / ‖x_0 − x*‖."""
-        y = self.operator.forward(self.signal)
+        y = self.operator.forward(self.signal) + self.noise
         x = self.signal + self.error
         for _ in range(self.depth):
             x = divergence_free_step(self.operator, x, y, self.lam)
@@ -95,6 +96,10 @@ def _outside(generator: torch.Generator) -> IdentityDenoiser:
     )
 
 
+def _noisy(generator: torch.Generator) -> IdentityDenoiser:
+    return _quarter(generator, noise=1.0)
+
+
 _lam = sp.Symbol("lambda", positive=True)
 _gamma = unknowns * (1 + _lam) / measurements
 
@@ -103,8 +108,8 @@ DIVERGENCE_FREE = Theorem(
     title="A divergence-free step with nothing to hold it",
     statement=r"""
         Let $A\in\mathbb R^{m\times n}$ have orthonormal rows, $m<n$, and let each layer be the
-        divergence-free step $x\leftarrow x+\gamma W_\lambda(y-Ax)$ followed by the identity as its
-        denoiser. If the first error lies in the row space of $A$, then after $K$ layers
+        divergence-free step $x\leftarrow x+\gamma W_\lambda(y-Ax)$, with $y=Ax^\star$, followed by
+        the identity as its denoiser. If the first error lies in the row space of $A$, then after $K$ layers
 
         $$
         {quantity} {relation} {bound}.
@@ -118,6 +123,7 @@ DIVERGENCE_FREE = Theorem(
         ),
         Assumption(r"the rows of $A$ are orthonormal", _not_orthogonal),
         Assumption("the first error lies in the row space of $A$", _outside),
+        Assumption("there is no noise", _noisy),
     ),
     quantity=r"\frac{\|x_K-x^\star\|}{\|x_0-x^\star\|}",
     relation="=",

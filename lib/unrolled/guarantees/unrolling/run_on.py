@@ -125,7 +125,8 @@ RUN_ON = Theorem(
         {quantity} {relation} {bound}.
         $$
 
-        Hence it converges as $k\to\infty$ if $t>1-2/M$, and diverges if $t<1-2/M$.
+        Hence it converges as $k\to\infty$ if $t>1-2/M$, for $M\le2$ always, and diverges if
+        $t<1-2/M$.
         """,
     assumptions=(
         Assumption("all layers share one step", _untied),
@@ -145,7 +146,7 @@ RUN_ON = Theorem(
     derivation=Derivation(
         (
             Step.equal(
-                r"The training error is strictly convex in $\eta$, and its derivative is",
+                r"The derivative of the training error with respect to $\eta$ is",
                 sp.diff(_loss, _eta),
                 -2 * K * _slope,
             ),
@@ -181,7 +182,8 @@ INHERITS = Refutation(
     title="the network inherits the convergence of its algorithm",
     claim=(
         "Gradient descent converges, and a network of gradient layers is gradient descent. So a "
-        "network that does well after $K$ layers does no worse after more of them."
+        "network that does well after $K$ layers does no worse after more of them. The instance "
+        "below: $M=4$, $w=10^{-4}$, $K=4$, run for $k=40$ layers."
     ),
     quantity=r"\mathbb E\|e_{k}\|^2",
     relation="<=",

@@ -30,6 +30,8 @@ from unrolled.teaching.explorable.slider import Slider, signal
 from unrolled.teaching.text import to_html
 
 STATIC = Path(__file__).parent.parent / "static"
+# Marks of one look, one after the other: a group can say once how they look.
+_ALIKE = r'(<path transform="[^"]*" d="[^"]*")( [^>]*)/>(?:<path transform="[^"]*" d="[^"]*"\2/>)+'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,6 +242,7 @@ def _picture(chart: Vega, alt: str, name: str) -> str:
     svg = re.sub(r' (opacity|stroke-width)="1"', "", svg)
     svg = re.sub(r"var\((--[\w-]+), #\w+\)", r"var(\1)", svg)  # the page defines them
     svg = re.sub(r' (d|transform)="[^"]*"', lambda path: re.sub(r"(\.\d)\d+", r"\1", path[0]), svg)
+    svg = re.sub(_ALIKE, lambda run: f"<g{run[2]}>{run[0].replace(run[2], '')}</g>", svg)
     ids = {clip: f"{name}-clip{i}" for i, clip in enumerate(re.findall(r'id="(clip\d+)"', svg))}
     svg = re.sub(r'(?<=["#])clip\d+(?=[")])', lambda clip: ids[clip[0]], svg)
     return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(alt)}" ', 1)
