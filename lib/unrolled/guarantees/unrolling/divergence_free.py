@@ -109,7 +109,8 @@ DIVERGENCE_FREE = Theorem(
     statement=r"""
         Let $A\in\mathbb R^{m\times n}$ have orthonormal rows, $m<n$, and let each layer be the
         divergence-free step $x\leftarrow x+\gamma W_\lambda(y-Ax)$, with $y=Ax^\star$, followed by
-        the identity as its denoiser. If the first error lies in the row space of $A$, then after $K$ layers
+        the identity as its denoiser. If the first error lies in the row space of $A$, then after
+        $K$ layers
 
         $$
         {quantity} {relation} {bound}.
