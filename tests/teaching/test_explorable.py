@@ -236,6 +236,31 @@ def test_points_follow_the_sliders():
     np.testing.assert_allclose(y, [1 / 3 + 0.02, 0.25 / 3 + 0.02, 0.0625 / 3 + 0.02], rtol=1e-5)
 
 
+def test_a_slider_may_name_its_values():
+    named = Slider(symbol=K, label="rule", values=(0, 1), show=("tied", "untied"))
+    assert named.shown == ("tied", "untied")
+    assert Slider(symbol=K, label="rule", values=(0, 1)).shown == ("0", "1")
+
+
+def test_areas_stand_one_upon_the_other():
+    areas = Sequence(index=k, range=(0, 3), series={"a": 1 + k, "b": c}, mark="area")
+    chart = gaussian(panels=(Panel(layers=(areas,)),))
+    agree(chart.evaluate(), computed(chart))  # each series keeps its own thickness
+    (data,) = chart.specification()["data"]
+    spec = chart.specification()
+    encode = {"x": {"field": "below"}, "y": {"field": "above"}, "fill": {"field": "series"}}
+    spec["marks"] = [
+        {"type": "symbol", "from": {"data": data["name"]}, "encode": {"update": encode}}
+    ]
+    items = vl_convert.vega_to_scenegraph(spec)["scenegraph"]["items"][0]["items"][0]["items"]
+    found = {(i["fill"], i.get("x", 0), i.get("y", 0)) for i in items}
+    start = 0.5  # of the slider c
+    assert found == {
+        *(("a", 0, 1 + layer) for layer in range(4)),
+        *(("b", 1 + layer, 1 + layer + start) for layer in range(4)),
+    }
+
+
 def test_series_differ_in_more_than_colour():
     for make in (polynomials, gaussian):
         scales = {s["name"]: s for s in make().specification()["scales"]}
@@ -346,6 +371,7 @@ def one(**changes):
         (lambda: Slider(symbol=K, label="K", values=(2, 1)), "increasing"),
         (lambda: Slider(symbol=K, label="K", values=(1,)), "at least two"),
         (lambda: Slider(symbol=K, label=" ", values=(1, 2)), "label"),
+        (lambda: Slider(symbol=K, label="K", values=(1, 2), show=("one",)), "1 names for 2 values"),
         (lambda: polynomials().evaluate(kappa=3), "kappa must be one of"),
         (lambda: polynomials().evaluate(mu=3), "mu is no slider"),
     ],

@@ -40,9 +40,19 @@ def inline(raw: bytes, alt: str, width: int, colours: Mapping[str, str]) -> str:
             attributes[name] = _attribute(name, text, prefix, colours)
         if element.tag == "text":
             _raise_and_lower(element)
+    _unwrap(root)
     del root.attrib["version"], root.attrib["height"]
     root.attrib |= {"width": f"{width}", "role": "img", "aria-label": alt}
     return ElementTree.tostring(root, encoding="unicode")
+
+
+def _unwrap(element: ElementTree.Element) -> None:
+    """Take the groups away that say nothing of what they hold."""
+    for child in list(element):
+        _unwrap(child)
+        if child.tag == "g" and not child.attrib:
+            place = list(element).index(child)
+            element[place : place + 1] = list(child)
 
 
 def _attribute(name: str, text: str, prefix: str, colours: Mapping[str, str]) -> str:

@@ -130,7 +130,11 @@ def _axes_scales(i: int, panel: Panel, names: list[str], scope: Scope) -> list[V
     def domain(given: tuple[Expression, Expression] | None, field: str) -> Any:
         if given is not None:
             return {"signal": f"[{', '.join(scope.code(bound) for bound in given)}]"}
-        return {"fields": [{"data": name, "field": field} for name in names]}
+        fields = [
+            "above" if field == "y" and layer.look == "area" else field for layer in panel.layers
+        ]
+        pairs = zip(names, fields, strict=True)
+        return {"fields": [{"data": name, "field": field} for name, field in pairs]}
 
     value = {"type": panel.y_scale, "domain": domain(panel.y_domain, "y")}
     if panel.y_domain is None:
@@ -221,6 +225,8 @@ def _group(i: int, panel: Panel, names: list[str], header: list[Vega]) -> Vega:
         ticks = {"signal": "ceil(width / 80)"}
         across = {"scale": x, "orient": "bottom", "tickCount": ticks}
         across["title"] = panel.x_label or None
+        if any(isinstance(layer, Sequence) and layer.x is None for layer in panel.layers):
+            across["tickMinStep"] = 1  # between integers there is nothing
         axes = [across, values]
     return {
         "type": "group",

@@ -78,7 +78,7 @@ class _Sampled:
         """From rows with x to rows with x, y and series."""
         fields = [f"y{j}" for j in range(len(self.series))]
         labels = json.dumps(dict(zip(fields, self.series, strict=True)), ensure_ascii=False)
-        return [
+        transforms = [
             *(
                 {"type": "formula", "as": name, "expr": scope.code(expression)}
                 for name, expression in zip(fields, self.series.values(), strict=True)
@@ -86,6 +86,10 @@ class _Sampled:
             {"type": "fold", "fields": fields, "as": ["field", "y"]},
             {"type": "formula", "as": "series", "expr": f"{labels}[datum.field]"},
         ]
+        if self.mark == "area":
+            stack = {"type": "stack", "groupby": ["x"], "field": "y", "as": ["below", "above"]}
+            transforms.append(stack)
+        return transforms
 
     def drawn(self, data: str, x: str, y: str, *, log: bool) -> Vega:
         """The Vega mark that draws the data set with the scales x and y."""
@@ -101,7 +105,7 @@ class Curves(_Sampled):
         domain: its lowest and highest value, expressions in sliders and columns.
         series: label to expression in x, sliders and columns.
         points: how many points are computed for each curve.
-        mark: "line", "area", "stem" or "dot".
+        mark: "line", "area", "stem" or "dot"; areas stand one upon the other, the first lowest.
 
     Raises:
         ValueError: no series, fewer than two points, or an unknown mark.
@@ -143,7 +147,7 @@ class Sequence(_Sampled):
         range: its first and last value, both included, expressions in sliders and columns.
         series: label to expression in the index, sliders and columns.
         x: where an index lies on the horizontal axis, an expression in it; by default the index.
-        mark: "line", "area", "stem" or "dot".
+        mark: "line", "area", "stem" or "dot"; areas stand one upon the other, the first lowest.
 
     Raises:
         ValueError: no series or an unknown mark.
@@ -375,7 +379,14 @@ def _drawn(mark: str, data: str, x: str, y: str, *, log: bool) -> Vega:
     defined = {"signal": "isFinite(datum.y)"}
     encode = {"x": across, "y": up, "defined": defined}
     if mark == "area":
-        encode |= {"y2": ground, "fill": colour, "fillOpacity": {"value": 0.35}}
+        encode |= {
+            "y": place(y, "datum.above", log=log),
+            "y2": place(y, "datum.below", log=log),
+            "fill": colour,
+            "fillOpacity": {"value": 0.55},
+            "stroke": colour,
+            "strokeWidth": {"value": 1.5},
+        }
     else:
         dash = {"scale": "dash", "field": "series"}
         encode |= {"stroke": colour, "strokeDash": dash, "strokeWidth": {"value": 2.5}}

@@ -39,8 +39,8 @@ def styles(looks: Mapping[str, str]) -> list[Vega]:
     looks maps each label to line, area, stem, dot or bar.  Raises ValueError for more than six
     series that are to be told apart.
     """
-    # Areas and stems are the ground on which the others are read.
-    loud = [label for label, look in looks.items() if look not in ("area", "stem")]
+    # Stems are the ground on which the others are read.
+    loud = [label for label, look in looks.items() if look != "stem"]
     if len(loud) > 6:
         raise ValueError(f"panels: at most 6 series can be told apart, got {', '.join(loud)}")
     lines = [label for label, look in looks.items() if look == "line"]

@@ -25,18 +25,19 @@ class Slider:
         label: what it means, in words, such as "condition number κ".
         values: the grid, strictly increasing and finite; it may be uneven.
         start: the value at first, one of `values`; by default the first.
-        show: how a value is written beside the slider, a format such as "{:.2f} dB".
+        show: how a value is written beside the slider: a format such as "{:.2f} dB", or a name for
+            each value.
 
     Raises:
-        ValueError: no label, fewer than two values, values that do not increase, or a start that
-            is none of them.
+        ValueError: no label, fewer than two values, values that do not increase, a start that is
+            none of them, or not a name for each.
     """
 
     symbol: sympy.Symbol
     label: str
     values: Sequence[float]
     start: float | None = None
-    show: str = "{:g}"
+    show: str | Sequence[str] = "{:g}"
 
     def __post_init__(self) -> None:
         if not self.label.strip():
@@ -49,6 +50,8 @@ class Slider:
         start = values[0] if self.start is None else float(self.start)
         if start not in values:
             raise ValueError(f"start must be one of the values {values}, got {start:g}")
+        if not isinstance(self.show, str) and len(self.show) != len(values):
+            raise ValueError(f"show has {len(self.show)} names for {len(values)} values")
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "start", start)
 
@@ -73,6 +76,8 @@ class Slider:
     @property
     def shown(self) -> tuple[str, ...]:
         """The values as the reader sees them."""
+        if not isinstance(self.show, str):
+            return tuple(self.show)
         return tuple(self.show.format(value) for value in self.values)
 
     def signals(self) -> list[dict[str, Any]]:
