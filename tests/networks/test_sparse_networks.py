@@ -103,7 +103,7 @@ def test_hyperlista_is_its_recursion(seed, c, cap):
         count = 10 * (c[2] * ratio.log()).clamp(0, 1)[:, 0]
         clear = (count - count.round()).abs() > 1e-9  # otherwise rounding decides the count
         expected = soft_threshold(u, threshold(residual, ratio), selected=largest(u, count.long()))
-        torch.testing.assert_close(after[clear], expected[clear])
+        torch.testing.assert_close(after[clear], expected[clear], rtol=1e-6, atol=1e-6)
 
 
 def test_a_cap_keeps_hyperlista_from_standing_still():
@@ -144,22 +144,44 @@ def test_hyperlista_scales_with_the_signal_and_lista_does_not():
         assert not torch.allclose(fixed(1e-3 * y), 1e-3 * fixed(y))
 
 
-@given(seed=st.integers(0, 99), m=st.integers(1, 5), more=st.integers(0, 4))
-def test_analytic_weights_are_optimal(seed, m, more):
+@given(
+    seed=st.integers(0, 99),
+    m=st.integers(1, 5),
+    more=st.integers(0, 4),
+    lam=st.sampled_from([0.0, 0.01, 1.0]),
+)
+def test_analytic_weights_are_optimal(seed, m, more, lam):
     operator, _ = problem(m, m + more, seed=seed)
     A = operator.dense()
-    W = analytic_weights(A)
+    W = analytic_weights(A, lam)
+
+    def objective(W):
+        return (W.T @ A).square().sum() + lam * W.square().sum()
+
     torch.testing.assert_close((W * A).sum(0), torch.ones(m + more).double())
     # Any other W with unit diagonal is farther from the identity.
     generator = torch.Generator().manual_seed(seed)
     change = torch.randn(W.shape, generator=generator, dtype=torch.float64)
     change = change - (change * A).sum(0) / A.square().sum(0) * A
-    assert torch.linalg.norm((W + 0.1 * change).T @ A) >= torch.linalg.norm(W.T @ A) - 1e-12
+    assert objective(W + 0.1 * change) >= objective(W) - 1e-12
 
 
-def test_analytic_weights_need_full_row_rank():
+@pytest.mark.parametrize("lam", [0.1, 10.0])
+def test_analytic_weights_are_the_lmmse_filter_with_unit_response(lam):
+    operator, _ = problem()
+    filters = operator.lmmse(torch.eye(6, dtype=torch.float64), lam)  # row i is W's row i
+    response = (filters * operator.dense()).sum(0)
+    assert (response < 0.99).all()
+    torch.testing.assert_close(analytic_weights(operator, lam), filters / response)
+
+
+def test_analytic_weights_need_full_row_rank_or_a_positive_lam():
     with pytest.raises(ValueError, match="full row rank"):
         analytic_weights(torch.ones(2, 3))
+    torch.testing.assert_close(analytic_weights(torch.ones(2, 3), 1.0), torch.full((2, 3), 0.5))
+    for lam in (-1.0, math.inf):
+        with pytest.raises(ValueError, match="lam is"):
+            analytic_weights(torch.eye(2), lam)
 
 
 def test_selection_lowers_the_error_of_a_network_that_knows_the_support():
