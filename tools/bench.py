@@ -1,5 +1,7 @@
 """Speed and memory as ratios: every network against the matrix products that it cannot do without.
 
+And exact isometry constants, in nodes or supports looked at and in time.
+
 What is compared runs in turns, many times over, and the best time of each counts, so that another
 load on the machine meets all alike. `make bench` prints the tables; nothing here is a test.
 """
@@ -9,10 +11,16 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from math import comb
 
 import torch
 from torch import Tensor, nn
 
+from unrolled.guarantees.rip.branch_and_bound import branch_and_bound
+from unrolled.guarantees.rip.enumeration import enumerate_supports
+from unrolled.guarantees.rip.isometry import isometry_problem
+from unrolled.guarantees.rip.searches import greedy_search
+from unrolled.guarantees.rip.sparse_eigenvalue import Found, SparseEigenvalue
 from unrolled.machine import processor
 from unrolled.networks import (
     ALISTA,
@@ -280,6 +288,34 @@ def _structured(side: int, device: torch.device, rounds: int) -> str:
     )
 
 
+def isometry_constants(device: torch.device, rounds: int) -> None:
+    """Exact isometry constants of Gaussian matrices with unit columns, from start to certainty."""
+    print("\n### Exact isometry constants, Gaussian, unit columns, float64\n")
+    print("| A | s | supports | by | looked at | ms |")
+    print("|--:|--:|--:|---|--:|--:|")
+
+    def bounded(problem: SparseEigenvalue) -> Found:
+        return branch_and_bound(problem, greedy_search(problem), patience=600)
+
+    def enumerated(problem: SparseEigenvalue) -> Found:
+        return enumerate_supports(problem, greedy_search(problem))
+
+    for m, n, s, method, by in (
+        (32, 48, 4, bounded, "branch and bound"),
+        (32, 48, 4, enumerated, "enumeration"),
+        (64, 128, 3, enumerated, "enumeration"),
+    ):
+        generator = torch.Generator().manual_seed(0)
+        operator = gaussian(m, n, generator=generator, dtype=torch.float64, unit_columns=True)
+        problem = isometry_problem(operator.to(device), s)
+        (best,) = seconds((lambda p=problem, f=method: f(p),), device, rounds)
+        print(
+            f"| {m}×{n} | {s} | {comb(n, s):,} | {by} | {method(problem).looked_at:,} "
+            f"| {1e3 * best:.1f} |",
+            flush=True,
+        )
+
+
 def main() -> None:
     """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -300,6 +336,7 @@ def main() -> None:
     else:
         sparse_networks(256, 250, 500, device, options.rounds)
     structured_networks(device, options.rounds)
+    isometry_constants(device, options.rounds)
 
 
 if __name__ == "__main__":

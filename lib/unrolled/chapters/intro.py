@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 
 import torch
 from IPython.display import Markdown
@@ -11,7 +10,7 @@ from IPython.display import Markdown
 from unrolled.guarantees import Assumption, Refutation, Theorem, registered
 from unrolled.guarantees.convergence import GAUSSIAN, closed_form_net
 from unrolled.guarantees.convergence.expressions import K, c, noise
-from unrolled.guarantees.latex import scientific
+from unrolled.guarantees.latex import cell, scientific
 from unrolled.guarantees.theorem import evaluate
 from unrolled.sensing import gaussian
 from unrolled.teaching.figures import MARKERS, Figure, figure
@@ -104,9 +103,4 @@ def _assumption(assumption: Assumption) -> str:
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Markdown:
     lines = [head, ("---",) * len(head), *rows]
-    return Markdown("\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines))
-
-
-def _cell(text: str) -> str:
-    # A bar would end the cell, and a line break the table.
-    return re.sub(r"\s+", " ", text).replace("|", r"\vert ")
+    return Markdown("\n".join("| " + " | ".join(map(cell, line)) + " |" for line in lines))

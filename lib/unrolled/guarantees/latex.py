@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
 
-__all__ = ["latex", "scientific"]
+__all__ = ["cell", "latex", "scientific"]
 
 
 class _Printer(LatexPrinter):
@@ -31,3 +33,9 @@ def scientific(number: float, digits: int = 4) -> str:
         return text
     mantissa, exponent = text.split("e")
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
+
+
+def cell(text: str) -> str:
+    """Markdown with $maths$ made fit for a cell of a table, which a bar would end."""
+    text = re.sub(r"\s+", " ", text)
+    return text.replace(r"\|", r"\Vert ").replace("|", r"\vert ")

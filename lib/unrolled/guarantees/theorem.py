@@ -19,7 +19,7 @@ import sympy as sp
 import torch
 
 from unrolled.guarantees.derivation import Derivation, Verdict
-from unrolled.guarantees.latex import latex, scientific
+from unrolled.guarantees.latex import cell, latex, scientific
 
 __all__ = [
     "Assumption",
@@ -317,7 +317,7 @@ class Dropped:
             needed = f"${RELATIONS[sweep.relation]} {scientific(bound)}$"
             outcome = "✓ holds" if sweep.passed else "✗ fails"
             lines.append(
-                f"| {theorem.title} | {statement} | ${scientific(measured)}$ | {needed} | "
+                f"| {theorem.title} | {cell(statement)} | ${scientific(measured)}$ | {needed} | "
                 f"{outcome} |"
             )
         return "\n".join(lines) + "\n"

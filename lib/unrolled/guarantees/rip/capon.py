@@ -1,0 +1,161 @@
+"""Fact 2d: what is true of "LMMSE weights" is Capon's beamformer, the LMMSE filter rescaled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import sympy as sp
+import torch
+from torch import Tensor
+
+from unrolled.guarantees import draw
+from unrolled.guarantees.derivation import Derivation, Step
+from unrolled.guarantees.theorem import Assumption, Theorem
+from unrolled.networks import analytic_weights
+from unrolled.sensing import DenseOperator, gaussian
+
+response = sp.Symbol(r"{a_i^\top(AA^\top+\lambda I)^{-1}a_i}", positive=True)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One column w (m,) of a weight matrix, which is to answer 1 to column `index` of A."""
+
+    operator: DenseOperator
+    index: int
+    lam: float
+    w: Tensor
+
+    @property
+    def column(self) -> Tensor:
+        """a_i, (m,)."""
+        return self.operator.dense()[:, self.index]
+
+    def power(self) -> float:
+        """‖wᵀA‖² + λ‖w‖²: what it lets through of all columns, and of white noise."""
+        passed = self.w @ self.operator.dense()
+        return float(passed.square().sum() + self.lam * self.w.square().sum())
+
+    def lmmse_response(self) -> float:
+        """aᵀ(AAᵀ + λI)⁻¹a: what the LMMSE filter answers to the column, at most 1."""
+        A = self.operator.dense()
+        covariance = A @ A.T + self.lam * torch.eye(len(A), dtype=torch.float64)
+        return float(self.column @ torch.linalg.solve(covariance, self.column))
+
+
+def _draw(generator: torch.Generator) -> Filter:
+    m = draw.integer(generator, 1, 12)
+    n = draw.integer(generator, m, 3 * m)
+    operator = gaussian(m, n, generator=generator, dtype=torch.float64)
+    lam = 10 ** draw.uniform(generator, -4, 2) * draw.integer(generator, 0, 1)
+    index = draw.integer(generator, 0, n - 1)
+    best = analytic_weights(operator, lam)[:, index]
+    instance = Filter(operator, index, lam, best)
+    kind = draw.integer(generator, 0, 3)  # Capon's, ISTA's, near Capon's, anything with response 1
+    if kind == 0:
+        return instance
+    column = instance.column
+    if kind == 1:
+        return replace(instance, w=column / (column @ column))
+    size = 10 ** draw.uniform(generator, -3, 1) * float(best.norm())
+    change = size * torch.randn(m, generator=generator, dtype=torch.float64)
+    other = best * (kind == 2) + change
+    return replace(instance, w=other + (1 - other @ column) / (column @ column) * column)
+
+
+def _unscaled(generator: torch.Generator) -> Filter:
+    # The LMMSE filter itself, whose response is below 1.
+    operator = gaussian(6, 24, generator=generator, dtype=torch.float64)
+    w = operator.lmmse(torch.eye(6, dtype=torch.float64), 0.1)[:, 0]
+    return Filter(operator, 0, 0.1, w)
+
+
+def _coordinates(m: int) -> tuple[tuple[sp.Symbol, ...], ...]:
+    r = sp.symbols(f"r_1:{m + 1}", positive=True)
+    return r, sp.symbols(f"w_1:{m + 1}", real=True), sp.symbols(f"a_1:{m + 1}", real=True)
+
+
+def _lagrange(m: int) -> Step:
+    """(Σ r_j w_j²)(Σ a_j²/r_j) − (Σ w_j a_j)² as a sum of squares, for m coordinates."""
+    r, w, a = _coordinates(m)
+    power = sum(r[j] * w[j] ** 2 for j in range(m))
+    answer = sum(a[j] ** 2 / r[j] for j in range(m))
+    squares = sum(
+        (r[i] * w[i] * a[j] - r[j] * w[j] * a[i]) ** 2 / (r[i] * r[j])
+        for i in range(m)
+        for j in range(i)
+    )
+    left = power * answer - sum(w[j] * a[j] for j in range(m)) ** 2
+    return Step.equal("case", left, squares)
+
+
+def _attained(m: int) -> Step:
+    """Σ r_j w_j² at w_j = a_j/(r_j q), q = Σ a_j²/r_j, for m coordinates."""
+    r, _, a = _coordinates(m)
+    answer = sum(a[j] ** 2 / r[j] for j in range(m))
+    power = sum(r[j] * (a[j] / (r[j] * answer)) ** 2 for j in range(m))
+    return Step.equal("case", power, 1 / answer)
+
+
+_rest = sp.Symbol("c", nonnegative=True)  # a's answer without its own column in the covariance
+
+CAPON = Theorem(
+    name="rip.capon",
+    title="LMMSE weights, rescaled",
+    statement=r"""
+        Among all $w$ with $w^\top a_i=1$, the one that lets the least power through is
+
+        $$
+        w_i=\frac{(AA^\top+\lambda I)^{-1}a_i}{a_i^\top(AA^\top+\lambda I)^{-1}a_i},
+        $$
+
+        the LMMSE filter for $a_i$, rescaled to answer $1$: Capon's beamformer. Every such $w$ has
+
+        $$
+        {quantity} {relation} {bound},
+        $$
+
+        with equality for $w_i$ and no other. As $\lambda\to0$ its columns are the analytic
+        weights of ALISTA.
+        """,
+    assumptions=(
+        Assumption(r"$w^\top a_i=1$", _unscaled),
+        Assumption(r"$\lambda>0$, or $\lambda=0$ and $A$ has full row rank; $a_i\ne0$"),
+    ),
+    quantity=r"\|w^\top A\|_2^2+\lambda\|w\|_2^2",
+    relation=">=",
+    bound=1 / response,
+    draw=_draw,
+    measure=Filter.power,
+    values=lambda instance: {response: instance.lmmse_response()},
+    slack=1e-7,
+    source=(
+        "Capon (1969), with the diagonal loading of Cox, Zeskind and Owen (1987); that these are "
+        "the analytic weights of Liu et al. (2019) is proved in the chapter."
+    ),
+    derivation=Derivation(
+        (
+            Step.cases(
+                r"In the eigenbasis of $R=AA^\top+\lambda I$, with eigenvalues $r_j>0$, "
+                r"$w^\top Rw\cdot a^\top R^{-1}a$ exceeds $(w^\top a)^2=1$ by a sum of squares,",
+                _lagrange,
+                range(1, 6),
+                symbol="m",
+            ),
+            Step.cases(
+                r"which vanishes for $w$ a multiple of $R^{-1}a$ and no other. With response $1$, "
+                r"$w=R^{-1}a/(a^\top R^{-1}a)$, the power is",
+                _attained,
+                range(1, 6),
+                symbol="m",
+            ),
+            Step.less(
+                r"Without rescaling the response is below $1$: with $R=aa^\top+B$ and "
+                r"$c=a^\top B^{-1}a$ it is, by Sherman and Morrison,",
+                _rest - _rest**2 / (1 + _rest),
+                1,
+                gap=1 / (1 + _rest),
+            ),
+        )
+    ),
+)

@@ -1,0 +1,264 @@
+"""How many nonzeros each theorem of the chapter certifies for a given matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from unrolled.guarantees.rip import adaptive_thresholds as adaptive
+from unrolled.guarantees.rip import fixed_thresholds as fixed
+from unrolled.guarantees.rip import instances as symbols
+from unrolled.guarantees.rip import isometry_thresholds as isometric
+from unrolled.guarantees.rip.adaptive_thresholds import ADAPTIVE_THRESHOLDS
+from unrolled.guarantees.rip.branch_and_bound import OutOfPatience
+from unrolled.guarantees.rip.coherence import generalised_coherence
+from unrolled.guarantees.rip.fixed_thresholds import FIXED_THRESHOLDS
+from unrolled.guarantees.rip.isometry import Isometry, isometry_constant
+from unrolled.guarantees.rip.isometry_thresholds import ISOMETRY_THRESHOLDS
+from unrolled.guarantees.rip.sparse_eigenvalue import matrix
+from unrolled.guarantees.theorem import evaluate
+from unrolled.networks import analytic_weights
+from unrolled.sensing import DenseOperator
+from unrolled.sensing.operator import check_positive
+
+__all__ = ["Certificate", "CertifiedSparsity", "certified_sparsity"]
+
+ROUNDING = 1e-9  # a rate counts as below 1 if it is so by more than this
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The largest sparsity that one theorem certifies, and why.
+
+    s: 0 if it certifies none. rate: the factor per layer that it promises at this s, else None.
+    constants: what the rate is made of. extra: r, where the theorem has such a choice.
+    beyond: what is known of s + 1.
+    """
+
+    theorem: str
+    s: int
+    rate: float | None
+    constants: str
+    extra: int | None
+    beyond: str
+
+
+@dataclass(frozen=True)
+class CertifiedSparsity:
+    """One `Certificate` for each theorem; shown as a table."""
+
+    rows: tuple[Certificate, ...]
+
+    @property
+    def s(self) -> int:
+        """The largest sparsity that any of the theorems certifies."""
+        return max(row.s for row in self.rows)
+
+    def __str__(self) -> str:
+        return "\n".join(
+            f"{row.theorem}: s = {row.s}{_rate(row)}; {row.beyond or 'all there are'}"
+            for row in self.rows
+        )
+
+    def _repr_markdown_(self) -> str:
+        lines = [
+            "| theorem | certified s | rate per layer | from | one nonzero more |",
+            "|:--|--:|--:|:--|:--|",
+        ]
+        for row in self.rows:
+            rate = "–" if row.rate is None else f"{row.rate:.3f}"
+            lines.append(
+                f"| {row.theorem} | {row.s} | {rate} | {row.constants or '–'} "
+                f"| {row.beyond or 'all there are'} |"
+            )
+        return "\n".join(lines)
+
+
+def certified_sparsity(A: DenseOperator | Tensor, *, patience: float = 5.0) -> CertifiedSparsity:
+    """For each theorem the largest s for which it promises that every s-sparse signal is reached.
+
+    * Thresholds fixed in advance, with the columns of A, rescaled so that wᵢᵀaᵢ = 1, or
+      `analytic_weights(A)` as W: (2s−1)μ < 1, where μ is the generalised coherence.
+    * Thresholds from isometry constants: δ_s + √s·δ_{s+1} < 1.
+    * Thresholds computed from the data: √(1+s/r)·δ_{3s+2r−1} < 1 for some r ≤ n − s.
+
+    An order beyond n means n: δ is a maximum over at most that many columns. Constants are exact
+    where `patience`, in seconds for each, allows; elsewhere they are upper bounds, which certify
+    as well, but leave open whether one nonzero more could be certified: the row says so.
+
+    A: real `DenseOperator` or matrix (m, n). ValueError for others, and for a zero column.
+    """
+    check_positive("patience", patience)
+    A = matrix(A)
+    if A.is_complex():
+        raise ValueError(f"A has dtype {A.dtype}; the theorems are about real matrices")
+    norms = (A * A).sum(0)
+    if (norms == 0).any():
+        raise ValueError(f"A has a zero column, number {int((norms == 0).nonzero()[0])}")
+    n = A.shape[1]
+    orders = _Orders(A, patience)
+    return CertifiedSparsity(
+        (
+            _by_coherence(f"{FIXED_THRESHOLDS.title}, W = A rescaled", A, A / norms),
+            _by_coherence(f"{FIXED_THRESHOLDS.title}, analytic W", A, _analytic(A)),
+            _by_isometry(ISOMETRY_THRESHOLDS.title, n, orders, _from_isometry),
+            _by_isometry(ADAPTIVE_THRESHOLDS.title, n, orders, lambda s: _adaptive(s, n)),
+        )
+    )
+
+
+def _analytic(A: Tensor) -> Tensor | None:
+    return analytic_weights(A) if int(torch.linalg.matrix_rank(A)) == len(A) else None
+
+
+def _by_coherence(theorem: str, A: Tensor, W: Tensor | None) -> Certificate:
+    if W is None:
+        return Certificate(theorem, 0, None, "", None, "A has not full row rank: no such W")
+    mu, n = generalised_coherence(W, A), A.shape[1]
+
+    def rate(s: int) -> float:
+        return evaluate(fixed.rate, {fixed.mu: mu, symbols.s: s})
+
+    s = 0
+    while s < n and rate(s + 1) < 1 - ROUNDING:
+        s += 1
+    beyond = "" if s == n else f"fails: rate {rate(s + 1):.3f}"
+    return Certificate(theorem, s, rate(s) if s else None, f"μ = {mu:.4f}", None, beyond)
+
+
+@dataclass(frozen=True)
+class _Condition:
+    # Σ factor·δ_order < 1.
+    factors: tuple[float, ...]
+    orders: tuple[int, ...]
+    extra: int | None = None
+
+    def rate(self, constant: Callable[[int], float]) -> float:
+        pairs = zip(self.factors, self.orders, strict=True)
+        return sum(factor * float(constant(order)) for factor, order in pairs)
+
+
+# Both rates are linear in the constants: their factors, from the theorems' own expressions.
+_ISOMETRY_FACTORS = tuple(
+    isometric.rate.coeff(constant) for constant in (isometric.delta_s, isometric.delta_next)
+)
+_ADAPTIVE_FACTOR = adaptive.rate.coeff(adaptive.delta)
+
+
+def _from_isometry(s: int) -> list[_Condition]:
+    factors = tuple(evaluate(factor, {symbols.s: s}) for factor in _ISOMETRY_FACTORS)
+    return [_Condition(factors, (s, s + 1))]
+
+
+def _adaptive(s: int, n: int) -> list[_Condition]:
+    conditions = []
+    for r in range(1, n - s + 1):
+        told = {symbols.s: s, adaptive.r: r}
+        order = int(evaluate(adaptive.order, told))
+        conditions.append(_Condition((evaluate(_ADAPTIVE_FACTOR, told),), (order,), r))
+    return conditions
+
+
+class _Orders:
+    # What is known of δ_k for each order k; nothing is computed before it is asked for.
+
+    def __init__(self, A: Tensor, patience: float) -> None:
+        self.A, self.patience, self.n = A, patience, A.shape[1]
+        self.known: dict[tuple[str, int], Isometry] = {}
+        self.exact: list[Isometry] = []  # of orders 1, 2, … until patience is exhausted
+        self.exhausted = False
+
+    def quick(self, k: int) -> Isometry:
+        """An upper bound that costs nothing."""
+        return self._of("coherence", min(k, self.n))
+
+    def lower(self, k: int) -> float:
+        """A lower bound, by search; orthonormal columns need none."""
+        return 0.0 if float(self.quick(k)) < ROUNDING else float(self._of("greedy", min(k, self.n)))
+
+    def best(self, k: int) -> Isometry:
+        """The exact value, or beyond the orders that patience allows the best upper bound."""
+        k = min(k, self.n)
+        if float(self.quick(k)) < ROUNDING:
+            return self.quick(k)
+        while len(self.exact) < k and not self.exhausted:
+            try:
+                self.exact.append(self._of("exact", len(self.exact) + 1))
+            except OutOfPatience:
+                self.exhausted = True
+        if k <= len(self.exact):
+            return self.exact[k - 1]
+        return min([self._of("upper", k), *self._averages(k)], key=float)
+
+    def _of(self, method: str, k: int) -> Isometry:
+        if (method, k) not in self.known:
+            self.known[method, k] = isometry_constant(self.A, k, method, patience=self.patience)
+        return self.known[method, k]
+
+    def _averages(self, k: int) -> Iterator[Isometry]:
+        # With M = AᴴA − I, xᴴMx is an average over the subsets J of j columns of S. Each pair of
+        # columns is in C(k−2, j−2) of them and each column in C(k−1, j−1), so that
+        # δ_k ≤ ((k−1)δ_j + (k−j)δ_1)/(j−1), where δ_1 stands for the diagonal met too often.
+        for smaller in self.exact[1:]:
+            j, first = smaller.s, float(self.exact[0])
+            value = ((k - 1) * float(smaller) + (k - j) * first) / (j - 1)
+            yield Isometry(value + ROUNDING, "upper", k, f"from δ_{j}", None, 0)
+
+
+def _by_isometry(
+    theorem: str, n: int, orders: _Orders, conditions: Callable[[int], Sequence[_Condition]]
+) -> Certificate:
+    s = 0
+    while s < n and _holds(conditions(s + 1), orders):
+        s += 1
+    rate, constants, extra = None, "", None
+    if s:
+        _, condition = _smallest(conditions(s), orders)
+        assert condition is not None
+        rate, extra = condition.rate(orders.best), condition.extra
+        constants = ", ".join(str(orders.best(k)) for k in condition.orders)
+        constants += f", r = {extra}" if extra is not None else ""
+    beyond = "" if s == n else _beyond(conditions(s + 1), orders)
+    return Certificate(theorem, s, rate, constants, extra, beyond)
+
+
+def _holds(conditions: Sequence[_Condition], orders: _Orders) -> bool:
+    below = 1 - ROUNDING
+    if any(condition.rate(orders.quick) < below for condition in conditions):
+        return True
+    return _smallest(conditions, orders)[1] is not None
+
+
+def _smallest(conditions: Sequence[_Condition], orders: _Orders) -> tuple[float, _Condition | None]:
+    # The smallest rate that could be true, and the condition with the smallest known rate below 1.
+    could, known, chosen = torch.inf, 1 - ROUNDING, None
+    for condition in conditions:
+        at_least = condition.rate(orders.lower)
+        could = min(could, at_least)
+        if at_least < known:
+            rate = condition.rate(orders.best)
+            if rate < known:
+                known, chosen = rate, condition
+        if orders.lower(condition.orders[0]) >= 1 - ROUNDING:
+            break  # so it is for all larger orders
+    return could, chosen
+
+
+def _beyond(conditions: Sequence[_Condition], orders: _Orders) -> str:
+    if not conditions:
+        return "no r is left"
+    could, _ = _smallest(conditions, orders)
+    if could >= 1 - ROUNDING:
+        return f"fails: rate ≥ {could:.3f}"
+    # Where the searches leave room, only exact constants can close it.
+    tried = [c for c in conditions if c.rate(orders.lower) < 1 - ROUNDING]
+    if all(orders.best(k).kind == "exact" for c in tried for k in c.orders):
+        return f"fails: rate {min(c.rate(orders.best) for c in tried):.3f}"
+    return f"open: rate between {could:.3f} and {min(c.rate(orders.best) for c in tried):.3f}"
+
+
+def _rate(row: Certificate) -> str:
+    return "" if row.rate is None else f", rate {row.rate:.3f}, from {row.constants}"

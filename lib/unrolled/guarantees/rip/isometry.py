@@ -1,0 +1,150 @@
+"""Restricted isometry constants: exact, or bounded from above or from below."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor
+
+from unrolled.guarantees.rip.enumeration import Cost, enumeration_cost
+from unrolled.guarantees.rip.exact import EXACT, solve
+from unrolled.guarantees.rip.relaxations import coherence_bound, sdp_bound
+from unrolled.guarantees.rip.searches import greedy_search, random_search
+from unrolled.guarantees.rip.sparse_eigenvalue import SparseEigenvalue, check_order, gram
+from unrolled.sensing import DenseOperator
+from unrolled.sensing.operator import check_kind, check_positive, check_size
+
+__all__ = ["METHODS", "Isometry", "estimate_cost", "isometry_constant", "isometry_problem"]
+
+UPPER, LOWER = ("coherence", "sdp"), ("greedy", "random")
+METHODS = ("exact", *EXACT, "upper", *UPPER, "lower", *LOWER)
+SDP_QUICK = 32  # columns: the relaxation takes about a second
+
+
+@dataclass(frozen=True)
+class Isometry:
+    """What is known of the isometry constant δ_s: its value, or a bound. `float` gives the number.
+
+    kind: "exact", "upper" or "lower". method: what found it, never "exact", "upper" or "lower".
+    support: the columns, sorted, on which δ_s or the lower bound is attained; None for an upper
+        bound, which no support need attain.
+    looked_at: supports, or for branch and bound nodes; 0 for an upper bound.
+    """
+
+    value: float
+    kind: str
+    s: int
+    method: str
+    support: tuple[int, ...] | None
+    looked_at: int
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __str__(self) -> str:
+        sign, number, how = self._parts()
+        return f"δ_{self.s} {sign} {number} ({how})"
+
+    def _repr_markdown_(self) -> str:
+        sign, number, how = self._parts()
+        sign = {"=": "=", "≤": r"\le", "≥": r"\ge"}[sign]
+        return rf"$\delta_{{{self.s}}} {sign} {number}$ ({how})"
+
+    def _parts(self) -> tuple[str, str, str]:
+        if self.kind == "exact":
+            unit = "nodes" if self.method == "branch and bound" else "supports"
+            return "=", f"{self.value:.4f}", f"exact, {self.looked_at:,} {unit}"
+        # Four digits of a bound are a bound as well, but for what rounding has added to it.
+        digits = 1e4 * self.value
+        if self.kind == "upper":
+            return "≤", f"{math.ceil(digits - 1e-6) / 1e4:.4f}", self.method
+        number = f"{math.floor(digits + 1e-6) / 1e4:.4f}"
+        return "≥", number, f"{self.method}, {self.looked_at:,} supports"
+
+
+def isometry_constant(
+    A: DenseOperator | Tensor,
+    s: int,
+    method: str = "exact",
+    *,
+    patience: float = 600.0,
+    progress: bool = False,
+    generator: torch.Generator | None = None,
+    draws: int = 10_000,
+) -> Isometry:
+    """δ_s = max over |S| ≤ s of ‖A_SᴴA_S − I‖, the restricted isometry constant of order s.
+
+    It is the smallest δ with (1−δ)‖x‖² ≤ ‖Ax‖² ≤ (1+δ)‖x‖² for all x with at most s nonzeros.
+    To compute it is NP-hard (Tillmann and Pfetsch, IEEE Trans. Inf. Theory 60, 2014), but for
+    small s, or a few dozen columns, it is done at once.
+
+    A: `DenseOperator` or matrix (m, n), real or complex, of any floating dtype; its columns need
+        no particular norm. Computed in double precision, on the device of A.
+    s: 1 … n.
+    method: "exact" chooses between "enumeration" of all supports and "branch and bound".
+        "upper" is the better of "coherence" (Gershgorin) and, with cvxpy and n ≤ 32, "sdp" (a
+        semidefinite relaxation). "lower" is the better of "greedy" (search with swaps) and, with
+        a generator, "random" (the best of `draws` supports).
+    patience: seconds that an exact method may take.
+    progress: show a bar during an exact method.
+    generator: for "random".
+
+    Exact values and lower bounds are right up to rounding, about 10⁻¹²; upper bounds include it.
+    Raises ValueError for an A that is none of that, s outside 1 … n, an unknown method, and for
+    what would outlast `patience`, saying what it takes and what is known by then; ImportError for
+    "sdp" without cvxpy.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method is {method!r}; allowed are {', '.join(map(repr, METHODS))}")
+    check_positive("patience", patience)
+    check_size("draws", draws)
+    if generator is not None:
+        check_kind("generator", generator, torch.Generator)
+    elif method == "random":
+        raise ValueError("generator is None; method='random' needs a torch.Generator")
+    problem = isometry_problem(A, s)
+    if method in ("exact", *EXACT):
+        found, used = solve(problem, method, patience=patience, progress=progress)
+        return Isometry(found.value, "exact", s, used, found.support, found.looked_at)
+    if method in ("upper", *UPPER):
+        bounds: dict[str, Callable[[], float]] = {}
+        if method in ("upper", "coherence"):
+            bounds["coherence"] = lambda: coherence_bound(problem)
+        if method == "sdp" or (method == "upper" and _sdp_is_quick(problem)):
+            bounds["sdp"] = lambda: sdp_bound(problem)
+        value, used = min((bound(), name) for name, bound in bounds.items())
+        return Isometry(value, "upper", s, used, None, 0)
+    searches = {}
+    if method in ("lower", "greedy"):
+        searches["greedy"] = greedy_search(problem)
+    if generator is not None and method in ("lower", "random"):
+        searches["random"] = random_search(problem, draws, generator)
+    used = max(searches, key=lambda name: searches[name].value)
+    found = searches[used]
+    return Isometry(found.value, "lower", s, used, found.support, found.looked_at)
+
+
+def estimate_cost(A: DenseOperator | Tensor, s: int) -> Cost:
+    """How many supports `isometry_constant` enumerates, and about how many seconds it takes.
+
+    The rate is measured on a few thousand supports of A itself. ValueError as there.
+    """
+    problem = isometry_problem(A, s)
+    return enumeration_cost(problem, greedy_search(problem))
+
+
+def isometry_problem(A: DenseOperator | Tensor, s: int) -> SparseEigenvalue:
+    """δ_s, the largest eigenvalue of ±(AᴴA − I) over small submatrices; ValueError for bad A, s."""
+    G = gram(A)
+    check_order(s, len(G))
+    identity = torch.eye(len(G), dtype=G.dtype, device=G.device)
+    scale = max(1.0, float(G.abs().max()))
+    return SparseEigenvalue(G - identity, s, (1, -1), f"δ_{s}", scale)
+
+
+def _sdp_is_quick(problem: SparseEigenvalue) -> bool:
+    return len(problem.H) <= SDP_QUICK and find_spec("cvxpy") is not None

@@ -1,0 +1,102 @@
+"""Upper bounds: what holds for every support without a look at any.
+
+All of them are one certificate. For every Hermitian U and every unit vector x with s nonzeros,
+
+    xᴴHx = xᴴ(H + U)x + xᴴ(−U)x ≤ λ_max(H + U) + max_i (−U_ii + Σ of the s−1 largest |U_ij|),
+
+by Rayleigh's principle and by Gershgorin's discs of the (s, s) submatrices of −U. U = −H leaves
+the coherence bound, U = 0 the largest eigenvalue of all of H, and the best U is a semidefinite
+program.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch import Tensor
+
+from unrolled.guarantees.rip.sparse_eigenvalue import SparseEigenvalue
+
+__all__ = ["SDP_LIMIT", "certificate", "coherence_bound", "quick_bound", "sdp_bound"]
+
+SDP_LIMIT = 80  # columns: half a minute of solving, and beyond it grows fast
+
+
+def certificate(H: Tensor, U: Tensor, s: int) -> float:
+    """λ_max(H + U) + max_i(−U_ii + the s−1 largest |U_ij|): at least λ_max(H_S) for all |S| = s.
+
+    H, U: (n, n), Hermitian. Since the second term is at most s·max|U_ij|, it is no larger than the
+    dual objective of d'Aspremont, El Ghaoui, Jordan and Lanckriet (SIAM Review 49, 2007).
+    """
+    largest = torch.linalg.eigvalsh(H + U)[-1]
+    diagonal = U.diagonal().real
+    sizes = (U - torch.diag(U.diagonal())).abs()
+    discs = -diagonal + sizes.topk(s - 1, 1).values.sum(1)
+    return float(largest + discs.max())
+
+
+def quick_bound(H: Tensor, s: int) -> float:
+    """The better of the two certificates that need no solver, U = −H and U = 0."""
+    return min(certificate(H, -H, s), certificate(H, torch.zeros_like(H), s))
+
+
+def coherence_bound(problem: SparseEigenvalue) -> float:
+    """Gershgorin's discs: for H = AᴴA − I, max_i(|G_ii − 1| + the s−1 largest |G_ij|).
+
+    For unit columns it is at most (s−1)·coherence.
+    """
+    largest = max(
+        certificate(sign * problem.H, -sign * problem.H, problem.s) for sign in problem.signs
+    )
+    return largest + _outwards(problem)
+
+
+def sdp_bound(problem: SparseEigenvalue) -> float:
+    """The semidefinite relaxation max ⟨H, X⟩ over X ⪰ 0, tr X = 1, Σ|X_ij| ≤ s, from above.
+
+    What is solved is its dual, min λ_max(H + U) + s·max|U_ij|, and what is returned is the
+    certificate of the U that the solver ends with. So the number is a bound even where the solver
+    stops short of the optimum. Source: d'Aspremont and El Ghaoui, Math. Prog. 127, 2011.
+
+    Raises ImportError without cvxpy, and ValueError for more than `SDP_LIMIT` columns.
+    """
+    n, s = len(problem.H), problem.s
+    if n > SDP_LIMIT:
+        raise ValueError(
+            f"A has n = {n} columns; the semidefinite relaxation is for n ≤ {SDP_LIMIT}. "
+            "method='coherence' is an upper bound for any n"
+        )
+    sides = [sign * problem.H for sign in problem.signs]
+    quick = [quick_bound(H, s) for H in sides]
+    largest = -torch.inf
+    for bound, H in sorted(zip(quick, sides, strict=True), key=lambda side: side[0], reverse=True):
+        if bound > largest:  # else this side cannot matter, and need not be solved
+            largest = max(largest, min(bound, certificate(H, _solve_dual(H, s), s)))
+    return largest + _outwards(problem)
+
+
+def _outwards(problem: SparseEigenvalue) -> float:
+    # What rounding may take from a bound, of n columns, or add to an eigenvalue of s of them.
+    return problem.margin * (len(problem.H) / problem.s) ** 2
+
+
+def _solve_dual(H: Tensor, s: int) -> Tensor:
+    try:
+        import cvxpy
+    except ImportError:
+        raise ImportError(
+            "method='sdp' needs cvxpy, an optional package: pip install cvxpy"
+        ) from None
+    n = len(H)
+    kind = {"hermitian": True} if H.is_complex() else {"symmetric": True}
+    U, largest = cvxpy.Variable((n, n), **kind), cvxpy.Variable()
+    objective = cvxpy.lambda_max(H.cpu().numpy() + U) + s * largest
+    dual = cvxpy.Problem(cvxpy.Minimize(objective), [cvxpy.abs(U) <= largest])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a solution may be inaccurate: it is certified
+        dual.solve(solver=cvxpy.CLARABEL)
+    if U.value is None:
+        raise RuntimeError(f"the solver of the semidefinite relaxation says: {dual.status}")
+    found = torch.as_tensor(U.value, dtype=H.dtype, device=H.device)
+    return (found + found.mH) / 2

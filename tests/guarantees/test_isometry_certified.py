@@ -1,0 +1,214 @@
+"""Coherence, restricted eigenvalues, and the sparsity that each theorem certifies."""
+
+import itertools
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unrolled.guarantees.rip.certified import _Orders, certified_sparsity
+from unrolled.guarantees.rip.coherence import (
+    coherence,
+    generalised_coherence,
+    restricted_eigenvalues,
+)
+from unrolled.guarantees.rip.isometry import isometry_constant
+from unrolled.networks import analytic_weights
+from unrolled.sensing import equiangular_frame, gaussian, identity_hadamard, with_spectrum
+
+REAL, COMPLEX = torch.float64, torch.complex128
+FRAME = equiangular_frame(dtype=REAL)
+CLOSE = 1e-11
+seeds = st.integers(0, 2**31)
+
+
+def draw(m, n, seed=0, dtype=REAL, unit_columns=True):
+    generator = torch.Generator().manual_seed(seed)
+    return gaussian(m, n, generator=generator, dtype=dtype, unit_columns=unit_columns).A
+
+
+def orthonormal(n, m=None):
+    generator = torch.Generator().manual_seed(0)
+    return with_spectrum(torch.ones(n), m=m, generator=generator, dtype=REAL).A
+
+
+def certified(A, **options):
+    return dict(
+        zip(
+            ("columns", "analytic", "isometry", "adaptive"),
+            certified_sparsity(A, **options).rows,
+            strict=True,
+        )
+    )
+
+
+# Coherence
+
+
+def test_coherence_of_known_matrices():
+    assert coherence(FRAME) == pytest.approx(1 / 3)
+    assert coherence(identity_hadamard(16, dtype=REAL)) == pytest.approx(1 / 4)
+    assert coherence(orthonormal(5, 8)) == pytest.approx(0, abs=CLOSE)
+    assert coherence(torch.ones(3, 1)) == 0
+    assert coherence(draw(6, 16)) > 1 / 3 + 0.1
+
+
+@given(seed=seeds)
+def test_coherence_does_not_see_the_length_of_columns(seed):
+    A = draw(5, 8, seed, COMPLEX)
+    scales = 0.1 + torch.rand(8, generator=torch.Generator().manual_seed(seed), dtype=REAL)
+    assert coherence(A * scales) == pytest.approx(coherence(A))
+    assert isometry_constant(A, 2).value == pytest.approx(coherence(A))
+
+
+def test_generalised_coherence_is_what_analytic_weights_lower():
+    A = draw(100, 120)
+    assert generalised_coherence(A, A) == pytest.approx(coherence(A))
+    assert generalised_coherence(analytic_weights(A), A) < 0.6 * coherence(A)
+
+
+def test_generalised_coherence_wants_unit_response():
+    A = draw(5, 8)
+    with pytest.raises(ValueError, match=r"differs from 1 by 0\.5"):
+        generalised_coherence(A / 2, A)
+    with pytest.raises(ValueError, match=r"W has shape \(5, 7\); A's, \(5, 8\)"):
+        generalised_coherence(A[:, :7], A)
+    with pytest.raises(ValueError, match="a real and a complex"):
+        generalised_coherence(A.to(COMPLEX), A)
+
+
+def test_a_zero_column_has_no_coherence():
+    A = draw(5, 8)
+    A[:, 3] = 0
+    with pytest.raises(ValueError, match="zero column, number 3"):
+        coherence(A)
+    with pytest.raises(ValueError, match="zero column, number 3"):
+        certified_sparsity(A)
+
+
+# Restricted eigenvalues
+
+
+@settings(max_examples=40)
+@given(seed=seeds, data=st.data())
+@pytest.mark.parametrize("method", ["exact", "enumeration", "branch and bound"])
+def test_restricted_eigenvalues_are_the_extreme_ones(method, seed, data):
+    s = data.draw(st.integers(1, 6))
+    A = data.draw(st.sampled_from((1.0, 1e-5, 1e5))) * draw(5, 7, seed, COMPLEX, False)
+    low, high = restricted_eigenvalues(A, s, method)
+    supports = torch.tensor(list(itertools.combinations(range(7), s)))
+    of_each = torch.linalg.eigvalsh((A.mH @ A)[supports[:, :, None], supports[:, None, :]])
+    size = float(of_each.max())
+    assert high == pytest.approx(size, abs=CLOSE * size)
+    assert low == pytest.approx(float(of_each.min()), abs=CLOSE * size)
+    delta = float(isometry_constant(A, s))
+    assert delta == pytest.approx(max(high - 1, 1 - low), abs=CLOSE * max(1, size))
+    assert delta != pytest.approx(min(high - 1, 1 - low), abs=CLOSE * size)
+
+
+def test_restricted_eigenvalues_refuse():
+    with pytest.raises(ValueError, match="method is 'greedy'; allowed are 'exact'"):
+        restricted_eigenvalues(FRAME, 2, "greedy")
+    with pytest.raises(ValueError, match="s is 0"):
+        restricted_eigenvalues(FRAME, 0)
+    with pytest.raises(ValueError, match="patience is -1"):
+        restricted_eigenvalues(FRAME, 2, patience=-1)
+    with pytest.raises(ValueError, match=r"1,429,702,652,400 supports"):
+        restricted_eigenvalues(draw(64, 128), 8, patience=0.1)
+
+
+# Certified sparsity
+
+
+def test_the_frame_certifies_one_nonzero():
+    rows = certified(FRAME)
+    assert [row.s for row in rows.values()] == [1, 1, 1, 0]
+    assert rows["columns"].rate == pytest.approx(1 / 3)
+    assert rows["isometry"].rate == pytest.approx(1 / 3)
+    assert rows["adaptive"].rate is None
+    assert all(row.beyond.startswith("fails") for row in rows.values())
+
+
+def test_two_orthonormal_bases_certify_four():
+    rows = certified(identity_hadamard(64, dtype=REAL), patience=2.0)
+    assert rows["columns"].s == 4
+    assert rows["columns"].rate == pytest.approx(7 / 8)
+    assert rows["isometry"].s == 4  # from order 3, which bounds orders 4 and 5
+    assert "≤" in rows["isometry"].constants
+
+
+@pytest.mark.parametrize("m", [12, 20])
+def test_orthonormal_columns_certify_all_that_there_are(m):
+    rows = certified(orthonormal(12, m))
+    assert rows["columns"].s == rows["isometry"].s == 12
+    assert rows["adaptive"].s == 11  # one entry at least is left for r
+    assert rows["analytic"].s == (12 if m == 12 else 0)  # Aᴴ has no inverse on all of ℝ²⁰
+    assert certified_sparsity(orthonormal(12, m)).s == 12
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_conditions_hold_at_s_and_fail_beyond(seed):
+    A = draw(20 + 10 * seed, 12, seed, unit_columns=seed % 2 == 0)
+    rows = certified(A)
+
+    def delta(k):
+        return float(isometry_constant(A, min(k, 12)))
+
+    def from_isometry(s):
+        return delta(s) + s**0.5 * delta(s + 1)
+
+    def adaptive(s):
+        return min((1 + s / r) ** 0.5 * delta(3 * s + 2 * r - 1) for r in range(1, 13 - s))
+
+    for name, rate in (("isometry", from_isometry), ("adaptive", adaptive)):
+        s = rows[name].s
+        assert s == 0 or rate(s) == pytest.approx(rows[name].rate)
+        assert s == 0 or rate(s) < 1
+        assert s >= 11 or rate(s + 1) >= 1
+
+
+@settings(max_examples=30)
+@given(seed=seeds, unit_columns=st.booleans(), k=st.integers(3, 7))
+def test_smaller_orders_bound_larger_ones(seed, unit_columns, k):
+    A = draw(8, 9, seed, unit_columns=unit_columns)
+    orders = _Orders(A, 60.0)
+    assert orders.best(k - 1).kind == "exact"
+    bounds = list(orders._averages(k))
+    assert [bound.method for bound in bounds] == [f"from δ_{j}" for j in range(2, k)]
+    exact = float(isometry_constant(A, k))
+    assert all(float(bound) >= exact for bound in bounds)
+
+
+def test_smaller_orders_bound_larger_ones_tightly():
+    orders = _Orders(FRAME, 60.0)
+    orders.best(3)
+    assert [float(bound) for bound in orders._averages(4)] == pytest.approx([1, 1])
+    exact = float(isometry_constant(FRAME, 4))
+    assert float(orders.exact[2]) < exact - 0.3  # so that its factor 3/2 is needed
+
+
+def test_upper_bounds_stand_in_where_patience_ends():
+    A = draw(60, 24, 3)
+    exact = certified(A)["isometry"]
+    hasty = certified(A, patience=1e-9)["isometry"]
+    assert "supports)" in exact.constants
+    assert "supports)" not in hasty.constants
+    assert hasty.s <= exact.s
+    assert hasty.rate is None or hasty.s < exact.s or hasty.rate >= exact.rate
+
+
+def test_shown_as_a_table():
+    table = certified_sparsity(FRAME)
+    lines = table._repr_markdown_().splitlines()
+    assert len(lines) == 2 + len(table.rows) == 6
+    assert all(line.count("|") == 6 for line in lines)
+    assert "δ_2 = 0.3333 (exact, 120 supports)" in lines[4]
+    assert str(table).count("\n") == 3
+
+
+def test_certifies_for_real_matrices_only():
+    with pytest.raises(ValueError, match=r"complex128; the theorems are about real"):
+        certified_sparsity(draw(4, 6, dtype=COMPLEX))
+    with pytest.raises(ValueError, match="patience is 0"):
+        certified_sparsity(FRAME, patience=0)
