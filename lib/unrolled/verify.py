@@ -15,7 +15,7 @@ __all__ = ["CHAPTERS", "run"]
 
 # In the order of the book. Importing unrolled.chapters.NAME registers the guarantees that the
 # chapter shows; they are named NAME.….
-CHAPTERS = ("unrolling", "convergence")
+CHAPTERS = ("unrolling", "convergence", "rip")
 
 
 def verdicts(chapter: str, count: int) -> Iterator[tuple[str, Verdict]]:

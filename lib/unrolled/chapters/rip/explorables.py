@@ -1,0 +1,343 @@
+"""The charts of the RIP chapter that move without a kernel."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import sympy as sp
+import torch
+from torch import Tensor
+
+from unrolled.chapters.rip.problems import (
+    Problem,
+    Signals,
+    draw_signals,
+    problems,
+    trained_thresholds,
+    unit_columns,
+)
+from unrolled.guarantees.rip import fixed_thresholds as fixed
+from unrolled.guarantees.rip.instances import E0, K, k, s, with_thresholds
+from unrolled.guarantees.rip.isometry import isometry_constant
+from unrolled.sensing import equiangular_frame, gaussian, identity_hadamard, partial_dct
+from unrolled.signals import nmse
+from unrolled.teaching import Explorable, Panel, Points, Sequence, Slider
+
+matrix = sp.Symbol("matrix", integer=True, nonnegative=True)
+schedule = sp.Symbol("schedule", integer=True, nonnegative=True)
+noise = sp.Symbol("noise", nonnegative=True)
+
+METHODS = {
+    "exact": "exact",
+    "coherence, above": "coherence",
+    "semidefinite, above": "sdp",
+    "greedy, below": "greedy",
+}
+
+
+@cache
+def _small() -> dict[str, tuple[Tensor, int]]:
+    """Matrices small enough for every method, and the largest order that is computed for each."""
+
+    def generator() -> torch.Generator:
+        return torch.Generator().manual_seed(0)
+
+    double = torch.float64
+    cosines = partial_dct(20, 26, generator=generator(), dtype=double).dense()
+    random = gaussian(20, 26, generator=generator(), dtype=double, unit_columns=True)
+    return {
+        "frame 6×16": (equiangular_frame(dtype=double).dense(), 6),
+        "[I, H] 16×32": (identity_hadamard(16, dtype=double).dense(), 5),
+        "Gaussian 20×26": (random.dense(), 5),
+        "cosines 20×26": (unit_columns(cosines).dense(), 5),
+    }
+
+
+@cache
+def constants() -> Explorable:
+    """δ_s against s: exact, bounded from above and from below, and what two theorems ask of it."""
+    rows: dict[str, list] = {"matrix": [], "s": [], "delta": [], "method": []}
+    for j, (A, largest) in enumerate(_small().values()):
+        for order in range(1, largest + 1):
+            for label, method in METHODS.items():
+                value = float(isometry_constant(A, order, method=method))
+                for name, entry in zip(rows, (j, order, value, label), strict=True):
+                    rows[name].append(entry)
+    return Explorable(
+        name="rip.constants",
+        title="How far from an isometry, and how do we know?",
+        alt=(
+            "The isometry constant against the number of columns. The exact constants grow with "
+            "the order; the greedy lower bound lies on them or just below, the semidefinite bound "
+            "just above, and the bound from coherence rises along a straight line far above."
+        ),
+        caption=(
+            r"Circles: $\delta_s$, exact, between bounds from above and below. Lines: what the "
+            "theorem on thresholds from isometry constants and basis pursuit (at even orders) ask "
+            "of it. Where the circles are above a line, that theorem has nothing more to say."
+        ),
+        sliders=(
+            Slider(
+                symbol=matrix,
+                label="matrix",
+                values=range(len(_small())),
+                start=2,
+                show=tuple(_small()),
+            ),
+        ),
+        panels=(
+            Panel(
+                layers=(
+                    Sequence(
+                        index=s,
+                        range=(2, 6),
+                        series={
+                            "asked: 1/(1+√(s−1))": 1 / (1 + sp.sqrt(s - 1)),
+                            "basis pursuit: √2−1": sp.sqrt(2) - 1,
+                        },
+                    ),
+                    Points(rows=rows, x="s", y="delta", series="method", digits=4),
+                ),
+                x_label="order s",
+                y_label="isometry constant δₛ",
+                y_domain=(0, 2),
+                x_domain=(1, 6),
+                height=280,
+            ),
+        ),
+    )
+
+
+DEEPEST = 12
+
+
+@cache
+def three_terms() -> Explorable:
+    """The certificate of the theorem on fixed thresholds, its three terms one upon the other."""
+    amount = {E0: 1, fixed.tau: fixed.tail, fixed.rho: fixed.rate, K: k}
+    terms = {
+        "decay": fixed.decay,
+        "noise": fixed.noise_term,
+        "tail": fixed.tail_term,
+    }
+    whole = fixed.certificate.subs(fixed.rho, fixed.rate).subs({**amount, k: DEEPEST})
+    return Explorable(
+        name="rip.three-terms",
+        title="What the certificate is made of",
+        alt=(
+            "Three areas one upon the other against the layer: decay, which falls from 1 to almost "
+            "nothing, and noise and tail, which rise to a floor within a few layers."
+        ),
+        caption=(
+            r"The bound on $\|x^k-x^\star_S\|_1$ for a signal with $\|x^\star_S\|_1\le1$. Noise "
+            r"and tail enter in every layer and are multiplied by $1/(1-\rho)$ in the end, "
+            r"$\rho=(2s-1)\mu$. Push $\rho$ beyond $1$ and nothing falls any more. The tail is "
+            "taken to be a single entry, the worst case."
+        ),
+        sliders=(
+            Slider(
+                symbol=fixed.mu,
+                label="coherence μ",
+                values=(0.01, 0.02, 0.04, 0.06, 0.08, 0.12, 0.16, 0.3),
+                start=0.08,
+            ),
+            Slider(symbol=s, label="nonzero entries s", values=range(1, 7), start=4),
+            Slider(
+                symbol=fixed.nu,
+                label="noise ν ≥ ‖Wᵀw‖∞",
+                values=(0, 0.001, 0.003, 0.01, 0.03),
+                start=0.003,
+            ),
+            Slider(
+                symbol=fixed.tail,
+                label="tail ‖t‖₁",
+                values=(0, 0.003, 0.01, 0.03),
+                start=0.01,
+            ),
+        ),
+        panels=(
+            Panel(
+                layers=(
+                    Sequence(
+                        index=k,
+                        range=(0, DEEPEST),
+                        series={
+                            name: term.subs(fixed.rho, fixed.rate).subs(amount)
+                            for name, term in reversed(terms.items())
+                        },
+                        mark="area",
+                    ),
+                ),
+                x_label="layer k",
+                y_label="certificate E_k, of E₀",
+                y_domain=(0, sp.Max(1, sp.Min(whole, 4))),
+                height=260,
+            ),
+        ),
+    )
+
+
+SPARSITIES = (1, 2, 3, 4)
+NOISES = (0.0, 0.01)
+CERTIFIED, TENTH, TRAINED = SCHEDULES = ("certified", "a tenth of it", "trained")
+CLEAN, FALSE = "worst error", "worst, false positives"
+SIGNALS = 100
+
+
+@dataclass(frozen=True)
+class Run:
+    """One setting: what the theorem is told, and the iterates (K + 1, B, n) of each schedule."""
+
+    signals: Signals
+    certificate: Tensor
+    thresholds: Mapping[str, Tensor]
+    iterates: Mapping[str, Tensor]
+
+
+@cache
+def run(problem: Problem, sparsity: int, sigma: float) -> Run:
+    """Run the network on a hundred signals with certified, smaller and trained thresholds.
+
+    The trained ones have seen a hundred other signals.
+    """
+    generator = torch.Generator().manual_seed(7)
+    signals = draw_signals(problem, sparsity, sigma, SIGNALS, generator)
+    plan = fixed.coherence_schedule(
+        problem.coherence, sparsity, 1.0, noise=signals.nu, depth=DEEPEST
+    )
+    training = draw_signals(problem, sparsity, sigma, SIGNALS, generator)
+    thresholds = {
+        CERTIFIED: plan.thresholds,
+        TENTH: plan.thresholds / 10,
+        TRAINED: trained_thresholds(problem, training, DEEPEST),
+    }
+    iterates = {
+        name: with_thresholds(problem.operator, problem.W, theta).trajectory(signals.y)
+        for name, theta in thresholds.items()
+    }
+    return Run(signals, plan.certificate, thresholds, iterates)
+
+
+@cache
+def _rows() -> tuple[dict[str, list], dict[str, list]]:
+    """For every setting what the theorem is told, and for every layer what was measured."""
+    told: dict[str, list] = {name: [] for name in ("matrix", "s", "noise", "mu", "nu")}
+    measured: dict[str, list] = {
+        name: [] for name in ("matrix", "s", "noise", "schedule", "k", "error", "series")
+    }
+
+    def add(table: dict[str, list], *entries: object) -> None:
+        for column, entry in zip(table.values(), entries, strict=True):
+            column.append(entry)
+
+    chosen = enumerate(problems())
+    for (j, problem), sparsity, sigma in itertools.product(chosen, SPARSITIES, NOISES):
+        found = run(problem, sparsity, sigma)
+        add(told, j, sparsity, sigma, problem.coherence, found.signals.nu)
+        x = found.signals.x
+        for index, iterates in enumerate(found.iterates.values()):
+            worst = (iterates - x).abs().sum(2).amax(1).clamp(1e-12, 1e30).tolist()
+            false = ((iterates.abs() > 1e-12) & (x == 0)).any(2).any(1).tolist()
+            for layer, (error, wrong) in enumerate(zip(worst, false, strict=True)):
+                series = FALSE if wrong else CLEAN
+                add(measured, j, sparsity, sigma, index, layer, error, series)
+    return told, measured
+
+
+@cache
+def certificates() -> Explorable:
+    """The worst error of a hundred signals against the certificate, layer after layer."""
+    told, measured = _rows()
+    position = fixed.certificate.subs(fixed.rho, fixed.rate)
+    line = position.subs({E0: 1, fixed.tau: 0, fixed.tail: 0, K: k})
+    return Explorable(
+        name="rip.certificates",
+        title="The certificate and the truth",
+        alt=(
+            "Largest error over a hundred random signals against the layer, on a logarithmic "
+            "scale. With the certified thresholds it lies below the line of the certificate, and "
+            "nothing outside the support is ever switched on. With a tenth of them false positives "
+            "appear, and on the frame the error grows. For several entries trained thresholds make "
+            "errors far smaller than the certificate, with false positives."
+        ),
+        caption=(
+            "The line is $E_k$, promised before any signal is seen. Dots: the worst of "
+            f"{SIGNALS} random signals. Another shape says that some entry outside the support "
+            "was on. Choose thresholds of a tenth of those that the theorem asks for, then those "
+            "that training likes best."
+        ),
+        sliders=(
+            Slider(
+                symbol=matrix,
+                label="matrix and weights",
+                values=range(len(problems())),
+                start=1,
+                show=tuple(problem.name for problem in problems()),
+            ),
+            Slider(symbol=s, label="nonzero entries s", values=SPARSITIES, start=2),
+            Slider(symbol=noise, label="noise ‖w‖, of E₀", values=NOISES),
+            Slider(
+                symbol=schedule,
+                label="thresholds",
+                values=range(len(SCHEDULES)),
+                show=SCHEDULES,
+            ),
+        ),
+        rows=told,
+        digits=5,
+        panels=(
+            Panel(
+                layers=(
+                    Sequence(index=k, range=(0, DEEPEST), series={"certificate E_k": line}),
+                    Points(rows=measured, x="k", y="error", series="series", digits=3),
+                ),
+                x_label="layer k",
+                y_label="‖x_k − x*‖₁, of E₀",
+                y_scale="log",
+                y_domain=(sp.Rational(1, 10**6), 1000),
+                height=280,
+            ),
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a certificate costs: errors in dB after the last layer, one row a matrix."""
+
+    rows: tuple[tuple[str, int, float, float, float, float], ...]
+
+    def _repr_markdown_(self) -> str:
+        lines = [
+            "| matrix and weights | $s$ | certified, dB | trained, dB | first certified threshold "
+            "| first trained one |",
+            "|:--|--:|--:|--:|--:|--:|",
+        ]
+        for name, sparsity, certified, trained, first, other in self.rows:
+            lines.append(
+                f"| {name} | {sparsity} | {certified:.1f} | {trained:.1f} | {first:.3f} | "
+                f"{other:.3f} |"
+            )
+        return "\n".join(lines) + "\n"
+
+
+def price() -> Price:
+    """For each matrix the largest certified s: certified and trained thresholds, without noise.
+
+    Thresholds are relative to the largest ‖x‖₁.
+    """
+    rows = []
+    for problem in problems():
+        certified = [q for q in SPARSITIES if (2 * q - 1) * problem.coherence < 1]
+        if not certified:
+            continue
+        found = run(problem, certified[-1], 0.0)
+        errors = (
+            float(nmse(found.iterates[name][-1], found.signals.x)) for name in (CERTIFIED, TRAINED)
+        )
+        first = (float(found.thresholds[name][0]) for name in (CERTIFIED, TRAINED))
+        rows.append((problem.name, certified[-1], *errors, *first))
+    return Price(tuple(rows))

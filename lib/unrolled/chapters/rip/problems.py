@@ -1,0 +1,104 @@
+"""The matrices, signals and schedules that the charts of this chapter show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from unrolled.networks import analytic_weights
+from unrolled.prox import soft_threshold
+from unrolled.sensing import (
+    DenseOperator,
+    equiangular_frame,
+    gaussian,
+    identity_hadamard,
+    partial_dct,
+)
+
+__all__ = ["Problem", "Signals", "draw_signals", "problems", "trained_thresholds", "unit_columns"]
+
+GRID = 40  # thresholds that are tried for each layer
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A matrix with columns of unit norm, and weights W with wᵢᵀaᵢ = 1; both (m, n), float64."""
+
+    name: str
+    operator: DenseOperator
+    W: Tensor
+
+    @property
+    def coherence(self) -> float:
+        """max over i ≠ j of |wᵢᵀaⱼ|."""
+        return float((self.W.T @ self.operator.dense()).fill_diagonal_(0).abs().max())
+
+
+def unit_columns(A: Tensor) -> DenseOperator:
+    """The operator of A (m, n) with each column scaled to unit norm."""
+    return DenseOperator(A / torch.linalg.vector_norm(A, dim=0))
+
+
+@cache
+def problems() -> tuple[Problem, ...]:
+    """The matrices that the reader chooses from, some with two kinds of weights."""
+
+    def generator() -> torch.Generator:
+        return torch.Generator().manual_seed(0)
+
+    double = torch.float64
+    frame, bases = equiangular_frame(dtype=double), identity_hadamard(64, dtype=double)
+    random = gaussian(100, 120, generator=generator(), dtype=double, unit_columns=True)
+    cosines = unit_columns(partial_dct(96, 128, generator=generator(), dtype=double).dense())
+    return (
+        Problem("frame 6×16", frame, frame.dense()),
+        Problem("[I, H] 64×128", bases, bases.dense()),
+        Problem("Gaussian 100×120, W = A", random, random.dense()),
+        Problem("Gaussian 100×120, MVDR", random, analytic_weights(random)),
+        Problem("cosines 96×128, MVDR", cosines, analytic_weights(cosines)),
+    )
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Sparse signals x (B, n) of ‖x‖₁ ≤ 1, their measurements y (B, m), and ν ≥ ‖Wᵀw‖_∞."""
+
+    x: Tensor
+    y: Tensor
+    nu: float
+
+
+def draw_signals(
+    problem: Problem, sparsity: int, sigma: float, count: int, generator: torch.Generator
+) -> Signals:
+    """Draw signals with s entries of random sign and size, and noise of norm about `sigma`.
+
+    Before they are scaled to ‖x‖₁ ≤ 1, their nonzero entries lie between ½ and 1.
+    """
+    m, n = problem.operator.shape
+    sizes = 0.5 + 0.5 * torch.rand(count, n, generator=generator, dtype=torch.float64)
+    signs = 2.0 * torch.randint(0, 2, (count, n), generator=generator) - 1
+    rank = torch.rand(count, n, generator=generator).argsort(1).argsort(1)
+    x = torch.where(rank < sparsity, signs * sizes, 0.0)
+    x = x / x.abs().sum(1).max()
+    w = sigma * torch.randn(count, m, generator=generator, dtype=torch.float64) / m**0.5
+    return Signals(x, problem.operator.forward(x) + w, float((w @ problem.W).abs().max()))
+
+
+def trained_thresholds(problem: Problem, signals: Signals, depth: int) -> Tensor:
+    """Thresholds (depth,) that minimise, layer after layer, the squared error on these signals.
+
+    Each is the best of a grid between 0 and the largest entry of the layer's input.
+    """
+    x, y = signals.x, signals.y
+    estimate, thresholds = torch.zeros_like(x), []
+    for _ in range(depth):
+        u = estimate + (y - problem.operator.forward(estimate)) @ problem.W
+        grid = torch.linspace(0, 1, GRID, dtype=x.dtype) ** 2 * u.abs().max()
+        errors = [float((soft_threshold(u, theta) - x).square().sum()) for theta in grid]
+        thresholds.append(grid[torch.tensor(errors).argmin()])
+        estimate = soft_threshold(u, thresholds[-1])
+    return torch.stack(thresholds)
