@@ -158,7 +158,7 @@ def test_on_the_frame_the_certificate_is_attained_and_smaller_thresholds_break_i
     assert not _holds(tenth)
     assert _has_false_positives(tenth)
     assert tenth.measured.worst[-1] > 100
-    assert "Some layer **exceeds**" in summarise(tenth)
+    assert "which is not about these thresholds" in summarise(tenth)
     assert "0 of 12 layers" in describe(certified)
 
 

@@ -4,6 +4,8 @@ import itertools
 import math
 import re
 import sys
+import time
+from fractions import Fraction
 
 import pytest
 import torch
@@ -11,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unrolled.guarantees.rip import branch_and_bound as bb
-from unrolled.guarantees.rip import enumeration
+from unrolled.guarantees.rip import enumeration, exact
+from unrolled.guarantees.rip.enumeration import Cost
 from unrolled.guarantees.rip.isometry import (
     METHODS,
     Isometry,
@@ -19,9 +22,9 @@ from unrolled.guarantees.rip.isometry import (
     isometry_constant,
     isometry_problem,
 )
-from unrolled.guarantees.rip.relaxations import SDP_LIMIT, certificate
-from unrolled.guarantees.rip.searches import greedy_search
-from unrolled.guarantees.rip.sparse_eigenvalue import Found
+from unrolled.guarantees.rip.relaxations import SDP_LIMIT, dual_bound
+from unrolled.guarantees.rip.searches import greedy_search, random_search
+from unrolled.guarantees.rip.sparse_eigenvalue import Found, OutOfPatience
 from unrolled.sensing import (
     DenseOperator,
     equiangular_frame,
@@ -215,7 +218,7 @@ def test_upper_is_above_exact_and_lower_is_below(m, n, seed, data):
 
 @settings(max_examples=50)
 @given(n=st.integers(2, 8), seed=seeds, data=st.data())
-def test_any_dual_point_is_a_certificate(n, seed, data):
+def test_any_dual_point_is_a_bound(n, seed, data):
     s = data.draw(st.integers(1, n))
     dtype = data.draw(st.sampled_from((REAL, COMPLEX)))
     problem = isometry_problem(draw(4, n, seed, dtype), s)
@@ -223,15 +226,108 @@ def test_any_dual_point_is_a_certificate(n, seed, data):
     U = data.draw(st.floats(0, 3)) * (U + U.mH)
     supports = torch.tensor(list(itertools.combinations(range(n), s)))
     exact = float(problem.one_sided(1).of(supports).max())
-    assert certificate(problem.H, U, s) >= exact - CLOSE
-    assert certificate(problem.H, U, s) <= (
+    assert dual_bound(problem.H, U, s) >= exact - CLOSE
+    assert dual_bound(problem.H, U, s) <= (
         float(torch.linalg.eigvalsh(problem.H + U)[-1] + s * U.abs().max()) + CLOSE
     )
 
 
-def test_without_the_discs_there_is_no_certificate():
-    problem = isometry_problem(FRAME, 3)
-    assert float(torch.linalg.eigvalsh(problem.H - problem.H)[-1]) < 2 / 3
+def test_without_the_discs_it_is_no_bound():
+    H = -isometry_problem(FRAME, 3).H
+    U = -H / 2
+    discs = float((U - torch.diag(U.diagonal())).abs().topk(2, 1).values.sum(1).max())
+    delta = value(FRAME, 3)
+    assert dual_bound(H, U, 3) >= delta - CLOSE
+    assert dual_bound(H, U, 3) - discs < delta - 0.1
+
+
+# Scale and rounding
+
+
+@pytest.mark.parametrize("power", [-150, -100, -60, 5, 60, 100, 150])
+@pytest.mark.parametrize("dtype", [REAL, COMPLEX])
+def test_scale_is_no_matter(power, dtype):
+    """δ_s of cA is c²·max λ − 1 for large c, and 1 − c²·min λ for small c."""
+    A = draw(8, 12, dtype=dtype)
+    c = 10.0**power
+    of_each = [
+        torch.linalg.matrix_norm(A[:, list(S)], 2) for S in itertools.combinations(range(12), 3)
+    ]
+    expected = c * float(max(of_each)) ** 2 * c if power > 0 else 1.0
+    for method in METHODS:
+        found = value(c * A, 3, method, generator=generator())
+        if method in EXACT or power < 0:
+            assert found == pytest.approx(expected, rel=1e-6 if method == "sdp" else 1e-9)
+        elif method in UPPER:
+            assert expected <= found < 2 * expected
+        else:
+            assert expected / 2 < found <= expected * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_squares_that_overflow_are_refused(method):
+    A = draw(8, 12)
+    with pytest.raises(ValueError, match="overflows float64"):
+        isometry_constant(1e155 * A, 3, method, generator=generator())
+    just = torch.full((1, 4), 1.2e154, dtype=REAL)  # whose squares are held, but not their sum
+    assert value(just, 1, method, generator=generator()) == pytest.approx(1.44e308)
+    with pytest.raises(ValueError, match="overflows float64"):
+        isometry_constant(just, 2, method, generator=generator())
+
+
+@pytest.mark.parametrize("times", [1e-5, 1e5, 1e60])
+def test_one_column_may_be_of_another_size(times):
+    A = draw(8, 12)
+    A[:, 4] *= times
+    exact, upper = value(A, 3), isometry_constant(A, 3, "upper")
+    assert exact <= float(upper) <= (2 if times < 1 else 1.1) * exact
+    assert exact == pytest.approx(value(A, 3, "enumeration"))
+
+
+def test_a_solver_that_fails_leaves_the_cheap_bound(monkeypatch):
+    import cvxpy
+
+    def fail(*args, **options):
+        raise cvxpy.SolverError("no progress")
+
+    monkeypatch.setattr(cvxpy.Problem, "solve", fail)
+    assert isometry_constant(draw(4, 6), 2, "upper").method == "coherence"
+    with pytest.raises(RuntimeError, match=r"no progress.*method='coherence'"):
+        isometry_constant(draw(4, 6), 2, "sdp")
+
+
+def test_upper_bounds_include_the_rounding_of_tall_matrices():
+    A = torch.full((10**6, 1), 0.7 / 1e3, dtype=REAL)
+    true = 1 - len(A) * Fraction(float(A[0, 0])) ** 2
+    for method in UPPER:
+        assert true <= Fraction(value(A, 1, method)) <= true + Fraction(1e-6)
+    with_more = isometry_problem(A, 1)
+    assert with_more.inherited > 100 * isometry_problem(draw(8, 1), 1).inherited
+
+
+def test_enumeration_holds_no_more_than_it_should():
+    n, s, cells = 130, 128, 2**17
+    chunks = enumeration._Chunks(isometry_problem(draw(64, n), s))
+    sizes = [len(prefixes) for prefixes, _ in chunks.stream(0, cells)]
+    assert max(sizes) <= cells // s**2
+    assert sum(sizes) == math.comb(n - 1, s - 1)
+    few = enumeration._Chunks(isometry_problem(draw(64, n), 3))
+    assert len(next(few.stream(0, cells))[0]) > 100 * max(sizes)
+
+
+def test_random_search_holds_no_more_than_it_should(monkeypatch):
+    problem = isometry_problem(draw(64, 130), 128)
+    held = []
+    best = type(problem).best
+
+    def counting(self, supports):
+        held.append(supports.numel() * supports.shape[1])
+        return best(self, supports)
+
+    monkeypatch.setattr(type(problem), "best", counting)
+    assert random_search(problem, 300, generator()).looked_at == 300
+    assert max(held) <= 2**22
+    assert sum(held) == 300 * 128**2
 
 
 @settings(max_examples=25)
@@ -324,6 +420,17 @@ def test_says_what_it_is():
     assert shown == r"$\delta_{3} \le 0.6667$ (coherence)"
 
 
+def test_large_constants_are_shown_with_four_digits():
+    above = Isometry(1.23456e12, "upper", 2, "sdp", None, 0)
+    below = Isometry(1.23456e12, "lower", 2, "greedy", (0, 1), 1)
+    equal = Isometry(1.23456e12, "exact", 2, "enumeration", (0, 1), 1)
+    assert str(above) == "δ_2 ≤ 1.235e+12 (sdp)"
+    assert str(below) == "δ_2 ≥ 1.234e+12 (greedy, 1 supports)"
+    assert str(equal) == "δ_2 = 1.235e+12 (exact, 1 supports)"
+    assert above._repr_markdown_() == r"$\delta_{2} \le 1.235\cdot10^{12}$ (sdp)"
+    assert str(Isometry(9999.9, "upper", 2, "sdp", None, 0)) == "δ_2 ≤ 9999.9000 (sdp)"
+
+
 @pytest.mark.parametrize("number", [0.12345, 0.1234, 0.12349999])
 def test_a_shown_bound_is_a_bound(number):
     above = Isometry(number, "upper", 2, "sdp", None, 0)
@@ -371,7 +478,7 @@ def test_refuses_to_enumerate_what_takes_days():
 @pytest.mark.parametrize("method", ["exact", "branch and bound"])
 def test_says_what_it_knows_when_patience_ends(method):
     A = draw(64, 128)
-    with pytest.raises(bb.OutOfPatience, match=r"1,429,702,652,400 supports.* ≤ δ_8 ≤ ") as stopped:
+    with pytest.raises(OutOfPatience, match=r"1,429,702,652,400 supports.* ≤ δ_8 ≤ ") as stopped:
         isometry_constant(A, 8, method, patience=0.2)
     assert stopped.value.lower.value == pytest.approx(norm_on(A, stopped.value.lower.support))
     assert stopped.value.lower.value < stopped.value.upper
@@ -383,10 +490,34 @@ def test_bounds_at_the_end_of_patience_enclose_the_value(monkeypatch):
     for stop in (1, 5, 60, 200):
         over = itertools.chain([False] * stop, itertools.repeat(True))
         monkeypatch.setattr(bb._Run, "over", property(lambda _, over=over: next(over)))
-        with pytest.raises(bb.OutOfPatience) as stopped:
+        with pytest.raises(OutOfPatience) as stopped:
             bb.branch_and_bound(problem, poor_start(problem), patience=1)
         assert stopped.value.lower.value <= 0.5 + CLOSE
         assert stopped.value.upper >= 0.5 - CLOSE
+
+
+def test_enumeration_stops_when_patience_ends():
+    problem = isometry_problem(draw(64, 128), 8)
+    start = greedy_search(problem)
+    began = time.monotonic()
+    with pytest.raises(OutOfPatience, match=r"enumeration stopped after .* ≤ δ_8 ≤ ") as stopped:
+        enumeration.enumerate_supports(problem, start, patience=0.3)
+    assert 0.3 <= time.monotonic() - began < 30
+    assert start.value <= stopped.value.lower.value < stopped.value.upper
+
+
+def test_an_estimate_that_is_too_low_does_not_outlast_patience(monkeypatch):
+    A = 1e5 * draw(64, 128)
+    cheap = Cost(math.comb(128, 8), 0.2)
+    monkeypatch.setattr(exact, "QUICK", 0.1)
+    monkeypatch.setattr(exact, "enumeration_cost", lambda *_: cheap)
+    for method in ("exact", "enumeration"):
+        began = time.monotonic()
+        with pytest.raises(OutOfPatience, match=r"enumeration stopped .* ≤ δ_8 ≤ ") as stopped:
+            isometry_constant(A, 8, method, patience=3)
+        assert time.monotonic() - began < 30
+        lower = stopped.value.lower
+        assert lower.value == pytest.approx(norm_on(A, lower.support))  # in full, not in units
 
 
 def test_progress_is_shown(capsys):

@@ -7,7 +7,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unrolled.guarantees.rip.certified import _Orders, certified_sparsity
+from unrolled.guarantees.rip.certified import (
+    _Orders,
+    _typeset,
+    averaged_bounds,
+    certified_sparsity,
+    fixed_sparsity,
+)
 from unrolled.guarantees.rip.coherence import (
     coherence,
     generalised_coherence,
@@ -107,6 +113,29 @@ def test_restricted_eigenvalues_are_the_extreme_ones(method, seed, data):
     assert delta != pytest.approx(min(high - 1, 1 - low), abs=CLOSE * size)
 
 
+@pytest.mark.parametrize("power", [-150, -100, -82, -60, 60, 78, 100, 150])
+@pytest.mark.parametrize("method", ["exact", "enumeration", "branch and bound"])
+def test_restricted_eigenvalues_scale_with_the_square(method, power):
+    A = draw(6, 9)
+    c = 10.0**power
+    found = restricted_eigenvalues(c * A, 3, method)
+    expected = [c * end * c for end in restricted_eigenvalues(A, 3, method)]
+    assert found == pytest.approx(expected, rel=1e-9, abs=0)
+    assert 0 < found[0] < found[1] / 2
+
+
+def test_restricted_eigenvalues_at_the_ends_of_float64():
+    A = draw(6, 9)
+    small, large = restricted_eigenvalues(A, 3)
+    tiny = restricted_eigenvalues(1e-160 * A, 3)
+    assert tiny == pytest.approx((1e-160 * small * 1e-160, 1e-160 * large * 1e-160), abs=1e-323)
+    with pytest.raises(ValueError, match="underflows"):
+        restricted_eigenvalues(1e-170 * A, 3)
+    with pytest.raises(ValueError, match="overflows"):
+        restricted_eigenvalues(1e155 * A, 3)
+    assert restricted_eigenvalues(0 * A, 3) == (0, 0)
+
+
 def test_restricted_eigenvalues_refuse():
     with pytest.raises(ValueError, match="method is 'greedy'; allowed are 'exact'"):
         restricted_eigenvalues(FRAME, 2, "greedy")
@@ -143,7 +172,8 @@ def test_orthonormal_columns_certify_all_that_there_are(m):
     rows = certified(orthonormal(12, m))
     assert rows["columns"].s == rows["isometry"].s == 12
     assert rows["adaptive"].s == 11  # one entry at least is left for r
-    assert rows["analytic"].s == (12 if m == 12 else 0)  # Aᴴ has no inverse on all of ℝ²⁰
+    assert rows["analytic"].s == (12 if m == 12 else 0)  # AAᵀ has no inverse
+    assert rows["analytic"].beyond == ("" if m == 12 else "analytic_weights needs full row rank")
     assert certified_sparsity(orthonormal(12, m)).s == 12
 
 
@@ -174,7 +204,7 @@ def test_smaller_orders_bound_larger_ones(seed, unit_columns, k):
     A = draw(8, 9, seed, unit_columns=unit_columns)
     orders = _Orders(A, 60.0)
     assert orders.best(k - 1).kind == "exact"
-    bounds = list(orders._averages(k))
+    bounds = list(averaged_bounds(orders.exact, k))
     assert [bound.method for bound in bounds] == [f"from δ_{j}" for j in range(2, k)]
     exact = float(isometry_constant(A, k))
     assert all(float(bound) >= exact for bound in bounds)
@@ -183,19 +213,18 @@ def test_smaller_orders_bound_larger_ones(seed, unit_columns, k):
 def test_smaller_orders_bound_larger_ones_tightly():
     orders = _Orders(FRAME, 60.0)
     orders.best(3)
-    assert [float(bound) for bound in orders._averages(4)] == pytest.approx([1, 1])
+    assert [float(bound) for bound in averaged_bounds(orders.exact, 4)] == pytest.approx([1, 1])
     exact = float(isometry_constant(FRAME, 4))
     assert float(orders.exact[2]) < exact - 0.3  # so that its factor 3/2 is needed
 
 
 def test_upper_bounds_stand_in_where_patience_ends():
-    A = draw(60, 24, 3)
+    A = draw(600, 24, 3)
     exact = certified(A)["isometry"]
     hasty = certified(A, patience=1e-9)["isometry"]
-    assert "supports)" in exact.constants
-    assert "supports)" not in hasty.constants
-    assert hasty.s <= exact.s
-    assert hasty.rate is None or hasty.s < exact.s or hasty.rate >= exact.rate
+    assert "≤" not in exact.constants
+    assert "≤" in hasty.constants
+    assert hasty.s < exact.s or hasty.rate > exact.rate
 
 
 def test_shown_as_a_table():
@@ -203,8 +232,44 @@ def test_shown_as_a_table():
     lines = table._repr_markdown_().splitlines()
     assert len(lines) == 2 + len(table.rows) == 6
     assert all(line.count("|") == 6 for line in lines)
-    assert "δ_2 = 0.3333 (exact, 120 supports)" in lines[4]
+    assert r"$\delta_{2} = 0.3333$" in lines[4]
+    assert [line.split(" | ")[0] for line in lines[2:]] == [
+        "| fixed, W = A",
+        "| fixed, analytic W",
+        "| isometry",
+        "| from data",
+    ]
     assert str(table).count("\n") == 3
+
+
+def test_constants_are_typeset():
+    shown = "δ_4 ≤ 0.2652 (from δ_3), r = 2"
+    assert _typeset(shown) == r"$\delta_{4} \le 0.2652$ (from $\delta_{3}$), $r = 2$"
+    assert _typeset("μ = 0.3333") == r"$\mu = 0.3333$"
+    assert _typeset("δ_1 ≤ 0.1000 (coherence)") == r"$\delta_{1} \le 0.1000$ (coherence)"
+
+
+@settings(max_examples=50)
+@given(mu=st.floats(0, 2), n=st.integers(1, 20))
+def test_fixed_sparsity_is_the_largest(mu, n):
+    s = fixed_sparsity(mu, n)
+    assert s == 0 or (2 * s - 1) * mu < 1
+    assert s == n or (2 * s + 1) * mu >= 1 - 1e-8
+
+
+def test_a_rate_of_one_up_to_rounding_certifies_nothing():
+    assert fixed_sparsity(1 / 3 - 1e-16, 9) == 1
+    assert fixed_sparsity(1 / 3 - 1e-6, 9) == 2
+
+
+@pytest.mark.parametrize("power", [-160, -60, 60, 150])
+def test_fixed_thresholds_do_not_see_the_scale(power):
+    A = draw(20, 12)
+    assert coherence(10.0**power * A) == pytest.approx(coherence(A))
+    if abs(power) < 150:
+        scaled = certified(10.0**power * A)
+        assert scaled["columns"].s == certified(A)["columns"].s
+        assert scaled["isometry"].s == 0
 
 
 def test_certifies_for_real_matrices_only():

@@ -170,18 +170,60 @@ def test_the_closed_form_is_the_recursion(mu, sparsity, start, noise, leak, tail
     constants=st.tuples(st.floats(0, 0.9), st.floats(0, 0.9)).map(sorted),
     sparsity=st.integers(1, 5),
     noise=st.floats(0, 1),
+    tail=st.tuples(st.floats(0, 1), st.floats(0, 1)),
     depth=st.integers(1, 10),
 )
-def test_isometry_certificates_are_their_recursion(constants, sparsity, noise, depth):
-    low, high = constants
+def test_isometry_certificates_are_their_recursion(constants, sparsity, noise, tail, depth):
+    (low, high), (l2, l1) = constants, tail
     chosen = isometry_thresholds.isometry_schedule(
-        low, high, sparsity, 2.0, noise=noise, depth=depth
+        low, high, sparsity, 2.0, noise=noise, tail_norm=l2, tail_sum=l1, depth=depth
     )
     E, root = 2.0, sparsity**0.5
+    both = noise + (1 + low) ** 0.5 * (l2 + l1 / root)
     for theta, certified in zip(chosen.thresholds, chosen.certificate, strict=False):
         assert float(certified) == pytest.approx(E, rel=1e-9)
-        assert float(theta) == pytest.approx(high * E + (1 + low) ** 0.5 * noise, rel=1e-9)
-        E = (low + root * high) * E + (1 + root) * (1 + low) ** 0.5 * noise
+        assert float(theta) == pytest.approx(high * E + (1 + low) ** 0.5 * both, rel=1e-9)
+        E = (low + root * high) * E + (1 + root) * (1 + low) ** 0.5 * both
+    i = isometry_thresholds
+    if abs(low + root * high - 1) > 0.01:
+        values = {i.delta_s: low, i.delta_next: high, i.s: sparsity, i.E0: 2.0, i.K: depth}
+        values |= {i.epsilon: noise, i.tail_norm: l2, i.tail_sum: l1}
+        closed = evaluate(i.ISOMETRY_THRESHOLDS.expression, values)
+        assert float(chosen.certificate[-1]) == pytest.approx(closed, rel=1e-6, abs=1e-9)
+
+
+def test_a_bound_without_its_tail_term_is_caught():
+    theorem = isometry_thresholds.ISOMETRY_THRESHOLDS
+    told_no_tail = {isometry_thresholds.tail_norm: 0.0, isometry_thresholds.tail_sum: 0.0}
+    blind = replace(theorem, values=lambda instance: {**instance.told, **told_no_tail})
+    assert theorem.check(300).passed
+    assert not blind.check(300).passed
+
+
+def test_constants_of_spikes_and_walsh_functions():
+    operator = identity_hadamard(64, dtype=torch.float64)
+    for order in (1, 2, 3):
+        found = float(isometry_constant(operator, order))
+        assert found == pytest.approx(instances.spikes_and_walsh(order), abs=1e-12)
+    # Beyond, the support that attains the bound: spikes and functions with equal signs throughout.
+    dense = operator.dense()
+    for order in range(4, 17):
+        spikes, functions = _equal_signs(dense[:, 64:], order // 2, order - order // 2)
+        columns = torch.cat((dense[:, spikes], dense[:, 64 + functions]), 1)
+        deviation = columns.T @ columns - torch.eye(order, dtype=torch.float64)
+        norm = float(torch.linalg.matrix_norm(deviation, ord=2))
+        assert norm == pytest.approx(instances.spikes_and_walsh(order), abs=1e-12)
+    # Fewer of one kind and more of the other have less.
+    assert instances.spikes_and_walsh(4) == 1 / 4 > 3**0.5 / 8
+
+
+def _equal_signs(walsh, p, q):
+    # Numbers below 8 in the first three binary digits, and in the last three: no digit is shared.
+    for first, second in ((1, 8), (8, 1)):
+        rows, columns = torch.arange(p) * first, torch.arange(q) * second
+        if (walsh[rows][:, columns] > 0).all():
+            return rows, columns
+    raise AssertionError("no equal signs")
 
 
 def test_the_isometry_constant_that_three_entries_need():
@@ -303,6 +345,14 @@ Y = torch.ones(1, 2, dtype=torch.float64)
         (lambda: fixed_thresholds.largest_leak(torch.ones(2), -0.1), "mu"),
         (lambda: isometry_thresholds.isometry_schedule(-1, 0.3, 1, 1.0, depth=3), "delta_s"),
         (lambda: isometry_thresholds.isometry_schedule(0.3, 0.2, 1, 1.0, depth=3), "delta_next"),
+        (
+            lambda: isometry_thresholds.isometry_schedule(0, 0, 1, 1.0, tail_sum=-1, depth=3),
+            "tail_sum",
+        ),
+        (
+            lambda: isometry_thresholds.isometry_schedule(0, 0, 1, 1.0, tail_norm=-1, depth=3),
+            "tail_norm",
+        ),
         (lambda: adaptive_iterates(A, Y, sparsity=0, extra=1, depth=3), "sparsity"),
         (lambda: adaptive_iterates(A, Y, sparsity=1, extra=0, depth=3), "extra"),
         (lambda: adaptive_iterates(A, Y, sparsity=1, extra=2, depth=3), "extra"),

@@ -312,13 +312,15 @@ class Dropped:
 
     def _repr_markdown_(self) -> str:
         lines = ["| theorem | dropped | measured | needed | holds? |", "|:--|:--|--:|--:|:--|"]
+        before = ""
         for theorem, statement, sweep in self.rows:
+            title = "" if theorem.title == before else theorem.title
+            before = theorem.title
             measured, bound = float(sweep.measured[0]), float(sweep.bound[0])
             needed = f"${RELATIONS[sweep.relation]} {scientific(bound)}$"
             outcome = "✓ holds" if sweep.passed else "✗ fails"
             lines.append(
-                f"| {theorem.title} | {cell(statement)} | ${scientific(measured)}$ | {needed} | "
-                f"{outcome} |"
+                f"| {title} | {cell(statement)} | ${scientific(measured)}$ | {needed} | {outcome} |"
             )
         return "\n".join(lines) + "\n"
 

@@ -2,6 +2,7 @@
 
 from unrolled.chapters.rip.explorables import certificates, constants, price, three_terms
 from unrolled.chapters.rip.lab import CERTIFICATE_LAB, certificate_lab
+from unrolled.chapters.rip.problems import draw_signals, problems
 from unrolled.chapters.rip.quickchecks import (
     CONSTANT,
     CONTRACTION,
@@ -24,6 +25,8 @@ __all__ = [
     "certificate_lab",
     "certificates",
     "constants",
+    "draw_signals",
     "price",
+    "problems",
     "three_terms",
 ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
 import torch
 from torch import Tensor
 
+from unrolled.guarantees.rip.coherence import generalised_coherence
+from unrolled.guarantees.rip.instances import with_thresholds
 from unrolled.networks import analytic_weights
 from unrolled.prox import soft_threshold
 from unrolled.sensing import (
@@ -18,7 +21,15 @@ from unrolled.sensing import (
     partial_dct,
 )
 
-__all__ = ["Problem", "Signals", "draw_signals", "problems", "trained_thresholds", "unit_columns"]
+__all__ = [
+    "Problem",
+    "Signals",
+    "draw_signals",
+    "greedy_thresholds",
+    "problems",
+    "trained_thresholds",
+    "unit_columns",
+]
 
 GRID = 40  # thresholds that are tried for each layer
 
@@ -34,7 +45,7 @@ class Problem:
     @property
     def coherence(self) -> float:
         """max over i ≠ j of |wᵢᵀaⱼ|."""
-        return float((self.W.T @ self.operator.dense()).fill_diagonal_(0).abs().max())
+        return generalised_coherence(self.W, self.operator)
 
 
 def unit_columns(A: Tensor) -> DenseOperator:
@@ -57,8 +68,8 @@ def problems() -> tuple[Problem, ...]:
         Problem("frame 6×16", frame, frame.dense()),
         Problem("[I, H] 64×128", bases, bases.dense()),
         Problem("Gaussian 100×120, W = A", random, random.dense()),
-        Problem("Gaussian 100×120, MVDR", random, analytic_weights(random)),
-        Problem("cosines 96×128, MVDR", cosines, analytic_weights(cosines)),
+        Problem("Gaussian 100×120, analytic W", random, analytic_weights(random)),
+        Problem("cosines 96×128, analytic W", cosines, analytic_weights(cosines)),
     )
 
 
@@ -88,8 +99,25 @@ def draw_signals(
     return Signals(x, problem.operator.forward(x) + w, float((w @ problem.W).abs().max()))
 
 
-def trained_thresholds(problem: Problem, signals: Signals, depth: int) -> Tensor:
-    """Thresholds (depth,) that minimise, layer after layer, the squared error on these signals.
+def trained_thresholds(problem: Problem, signals: Signals, certified: Tensor) -> Tensor:
+    """The thresholds (K,) with the least squared error on these signals, of a few candidates.
+
+    Candidates are multiples of the certified ones (K,), from a twentieth to once, and those that
+    `greedy_thresholds` finds. So on these signals they are no worse than certified ones.
+    """
+    multiples = [share * certified for share in torch.linspace(0.05, 1, 20).tolist()]
+    candidates = [*multiples, greedy_thresholds(problem, signals, len(certified))]
+
+    def error(thresholds: Tensor) -> float:
+        estimate = with_thresholds(problem.operator, problem.W, thresholds)(signals.y)
+        squares = float((estimate - signals.x).square().sum())
+        return squares if math.isfinite(squares) else math.inf
+
+    return min(candidates, key=error)
+
+
+def greedy_thresholds(problem: Problem, signals: Signals, depth: int) -> Tensor:
+    """Thresholds (depth,) each of which minimises the squared error right after its layer.
 
     Each is the best of a grid between 0 and the largest entry of the layer's input.
     """

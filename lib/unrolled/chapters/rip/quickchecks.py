@@ -83,8 +83,8 @@ CONTRACTION = QuickCheck.choice(
         Option(
             r"$\|I-A_S^\top A_S\|_2\le\delta$",
             lambda: _shrinks(lambda A: bool(((_singular_values(A) ** 2 - 1).abs() <= DELTA).all())),
-            r"Yes. The layer maps the error $e$ to $(I-A_S^\top A_S)e$, and this is what both "
-            "sides of the isometry bound.",
+            r"Yes. The layer maps the error $e$ to $(I-A_S^\top A_S)e$, and the two sides of the "
+            r"isometry inequality together say that this matrix has a norm of at most $\delta$.",
         ),
         Option(
             r"$\|A_S\|_2\le1$",
@@ -114,9 +114,9 @@ _MU, _size = sp.Rational(1, 10), sp.Symbol("size", positive=True)
 SPARSITY = QuickCheck.numeric(
     name="rip.sparsity",
     prompt=(
-        r"$W$ and $A$ have the coherence $\mu=1/10$. What is the largest number $s$ of nonzero "
+        r"$|w_i^\top a_j|\le1/10$ for all $i\ne j$. What is the largest number $s$ of nonzero "
         "entries for which the certificate of thresholds fixed in advance falls from layer to "
-        "layer?"
+        "layer? (A whole number.)"
     ),
     answer=lambda: _largest(lambda size: fixed.rate.subs({s: size, fixed.mu: _MU})),
     misconceptions=(
@@ -129,6 +129,10 @@ SPARSITY = QuickCheck.numeric(
             lambda: _largest(lambda size: (size - 1) * _MU),
             r"That asks for $(s-1)\mu<1$, enough for the columns of $S$ to be independent, and for "
             "a contraction on $S$. The thresholds that keep everything else out cost more.",
+        ),
+        Misconception(
+            lambda: _largest(lambda size: fixed.rate.subs({s: size, fixed.mu: _MU})) + 1,
+            r"Insert your $s$ into $(2s-1)\mu$: is it below one?",
         ),
         Misconception(
             lambda: _largest(lambda size: 2 * size * _MU),
@@ -153,8 +157,9 @@ def _relative_errors() -> tuple[float, float]:
 SMALL_SIGNAL = QuickCheck.choice(
     name="rip.small-signal",
     prompt=(
-        r"Twelve layers with certified thresholds recover a signal from noiseless data. The same "
-        r"network gets the same signal multiplied by $10^{-6}$. Its relative error is now"
+        r"One entry of size $1$ is measured without noise by the $6\times16$ frame, and twelve "
+        r"layers with the certified thresholds $3^{-k-1}$, $k=0,\dots,11$, recover it. Now the "
+        r"entry is $10^{-6}$, below every threshold. The relative error is"
     ),
     options=(
         Option(
@@ -247,7 +252,8 @@ CONSTANT = QuickCheck.numeric(
     name="rip.constant",
     prompt=(
         r"With weights $A^\top$ and signals of $s=3$ nonzero entries, below which value of "
-        r"$\delta_4$ does the theorem without false positives certify a contraction?"
+        r"$\delta_4$ does the theorem on thresholds from isometry constants certify that the "
+        r"error falls, whatever $\delta_3$ is? (Write $1/(1+\sqrt2)$ as 1/(1+sqrt(2)).)"
     ),
     answer=lambda: isometric.largest_constant.subs(s, 3),
     absolute=1e-3,

@@ -15,10 +15,11 @@ from unrolled.guarantees.derivation import Derivation, Step
 from unrolled.guarantees.rip import instances
 from unrolled.guarantees.rip.instances import K, k, s
 from unrolled.guarantees.rip.isometry import isometry_constant
+from unrolled.guarantees.rip.isometry_thresholds import BLOCKS
 from unrolled.guarantees.theorem import Assumption, Theorem, evaluate
 from unrolled.iterations import check_depth
 from unrolled.prox import soft_threshold
-from unrolled.sensing import DenseOperator, gaussian
+from unrolled.sensing import DenseOperator, gaussian, identity_hadamard
 from unrolled.sensing.operator import check_positive, check_size
 
 r = sp.Symbol("r", integer=True, positive=True)
@@ -114,12 +115,20 @@ def _pool() -> tuple[Known, ...]:
     for sparsity, extra in ((1, 1), (2, 2), (2, 1), (3, 1)):
         operator = gaussian(200, 12, generator=generator, dtype=torch.float64, unit_columns=True)
         known.append(_known(operator, sparsity, extra))
+    spikes = identity_hadamard(64, dtype=torch.float64)
+    for sparsity, extra in ((1, 1), (1, 2), (1, 4), (2, 1), (2, 2), (2, 3)):
+        constant = instances.spikes_and_walsh(_order(sparsity, extra))
+        known.append((spikes, sparsity, extra, constant))
     return tuple(matrix for matrix in known if _rate(matrix) < 1)
 
 
 def _known(operator: DenseOperator, sparsity: int, extra: int) -> Known:
-    size = int(order.subs({s: sparsity, r: extra}))
-    return operator, sparsity, extra, float(isometry_constant(operator, size))
+    constant = float(isometry_constant(operator, _order(sparsity, extra)))
+    return operator, sparsity, extra, constant
+
+
+def _order(sparsity: int, extra: int) -> int:
+    return int(order.subs({s: sparsity, r: extra}))
 
 
 def _rate(known: Known) -> float:
@@ -233,21 +242,21 @@ def _denser(generator: torch.Generator) -> Adaptive:
 
 
 _inside, _outside, _theta = sp.symbols("p q theta", nonnegative=True)  # ‖v_S‖, ‖v_{L∖S}‖
-_v_i, _v_j, _error, _more, _sum = sp.symbols("v_i v_j e d beta", nonnegative=True)
+_v_i, _v_j, _error, _more = sp.symbols("v_i v_j e d", nonnegative=True)
 _perturbation = sp.Symbol(r"{\|w'\|_2}", nonnegative=True)
 _floor = b / (1 - rho) * _perturbation
 _excess = 1 + s / r
-_t_i = sp.Symbol("t_i", nonnegative=True)
 _most = noise_norm + sp.sqrt(1 + delta) * (tail_norm + tail_sum / sp.sqrt(s))
 
 ADAPTIVE_THRESHOLDS = Theorem(
     name="rip.adaptive-thresholds",
     title="Thresholds computed from the data",
     statement=r"""
-        Run $x^{k+1}=S_{\theta_k}(u^k)$, $u^k=x^k+A^\top(y-Ax^k)$, from $x^0=0$ on $y=Ax^\star+w$,
-        where $\theta_k$ is the $(s+r)$-th largest of the $|u^k_i|$. Let $\delta$ be the isometry
-        constant of $A$ of order ${order}$, let $t$ be $x^\star$ without its $s$ largest entries,
-        and
+        Let $s,r\ge1$ with $s+r\le n$. Run $x^{k+1}=S_{\theta_k}(u^k)$,
+        $u^k=x^k+A^\top(y-Ax^k)$, from $x^0=0$ on $y=Ax^\star+w$, where $\theta_k$ is the
+        $(s+r)$-th largest of the $|u^k_i|$. Let $\delta$ be the isometry constant of $A$ of order
+        ${order}$ (for orders beyond $n$, $\delta$ means $\delta_n$), let $t$ be
+        $x^\star$ without its $s$ largest entries, and
 
         $$
         \rho={rho},\qquad b={b}.
@@ -264,6 +273,7 @@ ADAPTIVE_THRESHOLDS = Theorem(
         needs $\delta_{5s-1}<1/\sqrt2$.
         """,
     assumptions=(
+        Assumption(r"$s,r\ge1$ and $s+r\le n$"),
         Assumption(r"$\delta$ is the isometry constant of order $3s+2r-1$", _understated),
         Assumption(r"$\theta_k$ is the $(s+r)$-th largest $|u^k_i|$", _fixed_thresholds),
         Assumption(r"$w$ is all that is added to $Ax^\star$", _noisy),
@@ -285,7 +295,7 @@ ADAPTIVE_THRESHOLDS = Theorem(
     values=lambda instance: instance.told,
     slack=1e-6,
     source=(
-        "Proved in the chapter; compare Wang, Zeng, Peng, Chang and Xu (2015), whose thresholds "
+        "Proved in the chapter; compare Wang, Zeng, Peng, Chang and Xu (2014), whose thresholds "
         "adapt to the data too."
     ),
     derivation=Derivation(
@@ -337,15 +347,7 @@ ADAPTIVE_THRESHOLDS = Theorem(
                 rho * (rho**k * signal_norm + _floor) + b * _perturbation,
                 rho ** (k + 1) * signal_norm + _floor,
             ),
-            Step.at_most(
-                r"For $\|At\|_2$ cut $t$ into blocks of $s$ entries of falling size. Those of a "
-                r"block, $t_i$, are at most the mean of the block before it, whose sum is "
-                r"$\beta=s(t_i+d)$, so that its length is at most $\beta/\sqrt s$; squared,",
-                s * _t_i**2,
-                _sum**2 / s,
-                gap=s * _more * (2 * _t_i + _more),
-                where={_sum: s * (_t_i + _more)},
-            ),
+            BLOCKS,
             Step.equal(
                 r"Hence $\|w'\|_2\le\|w\|_2+\sqrt{1+\delta}\,(\|t\|_2+\|t\|_1/\sqrt s)$, and with "
                 r"the $\|t\|_2$ between $x^\star_S$ and $x^\star$ the three terms are",

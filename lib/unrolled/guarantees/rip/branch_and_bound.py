@@ -40,17 +40,9 @@ from unrolled.guarantees.rip.relaxations import quick_bound
 from unrolled.guarantees.rip.searches import greedy_search, largest_of_two
 from unrolled.guarantees.rip.sparse_eigenvalue import Found, SparseEigenvalue
 
-__all__ = ["OutOfPatience", "branch_and_bound"]
+__all__ = ["branch_and_bound"]
 
 CELLS = 2**22  # numbers that the children of a batch of nodes may hold
-
-
-class OutOfPatience(ValueError):
-    """Branch and bound was stopped. What it knows by then: lower ≤ the value ≤ upper."""
-
-    def __init__(self, message: str, lower: Found, upper: float) -> None:
-        super().__init__(message)
-        self.lower, self.upper = lower, upper
 
 
 def branch_and_bound(
@@ -74,9 +66,8 @@ def branch_and_bound(
                 best = _solve(problem.one_sided(sign), best, run)
             except _TimeUp as stopped:
                 upper = max(min(root, stopped.upper), *waiting.values(), stopped.best.value)
-                raise OutOfPatience(
-                    f"branch and bound stopped after {run.nodes:,} nodes and {readable(patience)}, "
-                    f"where {stopped.best.value:.4g} ≤ {problem.name} ≤ {upper:.4g}",
+                raise problem.stopped(
+                    f"branch and bound stopped after {run.nodes:,} nodes and {readable(patience)}",
                     stopped.best,
                     upper,
                 ) from None

@@ -150,8 +150,9 @@ CAPON = Theorem(
                 symbol="m",
             ),
             Step.less(
-                r"Without rescaling the response is below $1$: with $R=aa^\top+B$ and "
-                r"$c=a^\top B^{-1}a$ it is, by Sherman and Morrison,",
+                r"Without rescaling the response is below $1$, for $\lambda>0$ or if the other "
+                r"columns already span $\mathbb R^m$: with $R=aa^\top+B$ and $c=a^\top B^{-1}a$ it "
+                "is, by Sherman and Morrison,",
                 _rest - _rest**2 / (1 + _rest),
                 1,
                 gap=1 / (1 + _rest),

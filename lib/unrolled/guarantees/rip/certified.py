@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,21 +13,24 @@ from unrolled.guarantees.rip import adaptive_thresholds as adaptive
 from unrolled.guarantees.rip import fixed_thresholds as fixed
 from unrolled.guarantees.rip import instances as symbols
 from unrolled.guarantees.rip import isometry_thresholds as isometric
-from unrolled.guarantees.rip.adaptive_thresholds import ADAPTIVE_THRESHOLDS
-from unrolled.guarantees.rip.branch_and_bound import OutOfPatience
 from unrolled.guarantees.rip.coherence import generalised_coherence
-from unrolled.guarantees.rip.fixed_thresholds import FIXED_THRESHOLDS
 from unrolled.guarantees.rip.isometry import Isometry, isometry_constant
-from unrolled.guarantees.rip.isometry_thresholds import ISOMETRY_THRESHOLDS
-from unrolled.guarantees.rip.sparse_eigenvalue import matrix
+from unrolled.guarantees.rip.sparse_eigenvalue import OutOfPatience, column_norms, matrix
 from unrolled.guarantees.theorem import evaluate
 from unrolled.networks import analytic_weights
 from unrolled.sensing import DenseOperator
 from unrolled.sensing.operator import check_positive
 
-__all__ = ["Certificate", "CertifiedSparsity", "certified_sparsity"]
+__all__ = [
+    "Certificate",
+    "CertifiedSparsity",
+    "averaged_bounds",
+    "certified_sparsity",
+    "fixed_sparsity",
+]
 
-ROUNDING = 1e-9  # a rate counts as below 1 if it is so by more than this
+# A rate counts as below 1 if it is so by more than this. Rounding does less, to A of m ≤ 10⁵ rows.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,8 @@ class Certificate:
     """The largest sparsity that one theorem certifies, and why.
 
     s: 0 if it certifies none. rate: the factor per layer that it promises at this s, else None.
-    constants: what the rate is made of. extra: r, where the theorem has such a choice.
-    beyond: what is known of s + 1.
+    theorem: one of the names in `certified_sparsity`. constants: what the rate is made of.
+    extra: r, where the theorem has such a choice. beyond: what is known of s + 1.
     """
 
     theorem: str
@@ -65,13 +69,13 @@ class CertifiedSparsity:
 
     def _repr_markdown_(self) -> str:
         lines = [
-            "| theorem | certified s | rate per layer | from | one nonzero more |",
+            "| thresholds | nonzeros | rate | from | one more |",
             "|:--|--:|--:|:--|:--|",
         ]
         for row in self.rows:
             rate = "–" if row.rate is None else f"{row.rate:.3f}"
             lines.append(
-                f"| {row.theorem} | {row.s} | {rate} | {row.constants or '–'} "
+                f"| {row.theorem} | {row.s} | {rate} | {_typeset(row.constants) or '–'} "
                 f"| {row.beyond or 'all there are'} |"
             )
         return "\n".join(lines)
@@ -80,14 +84,17 @@ class CertifiedSparsity:
 def certified_sparsity(A: DenseOperator | Tensor, *, patience: float = 5.0) -> CertifiedSparsity:
     """For each theorem the largest s for which it promises that every s-sparse signal is reached.
 
-    * Thresholds fixed in advance, with the columns of A, rescaled so that wᵢᵀaᵢ = 1, or
-      `analytic_weights(A)` as W: (2s−1)μ < 1, where μ is the generalised coherence.
-    * Thresholds from isometry constants: δ_s + √s·δ_{s+1} < 1.
-    * Thresholds computed from the data: √(1+s/r)·δ_{3s+2r−1} < 1 for some r ≤ n − s.
+    The rows, by how the thresholds come about:
 
-    An order beyond n means n: δ is a maximum over at most that many columns. Constants are exact
-    where `patience`, in seconds for each, allows; elsewhere they are upper bounds, which certify
-    as well, but leave open whether one nonzero more could be certified: the row says so.
+    * "fixed, W = A" and "fixed, analytic W" (theorem `rip.fixed-thresholds`): (2s−1)μ < 1, where μ
+      is the generalised coherence of A and W. W = A is rescaled so that wᵢᵀaᵢ = 1; analytic W is
+      `analytic_weights(A)`, which needs full row rank.
+    * "isometry" (theorem `rip.isometry-thresholds`): δ_s + √s·δ_{s+1} < 1.
+    * "from data" (theorem `rip.adaptive-thresholds`): √(1+s/r)·δ_{3s+2r−1} < 1, some r ≤ n − s.
+
+    For an order k > n, δ_k means δ_n: it is a maximum over at most k of n columns. Constants are
+    exact where `patience`, in seconds for each, allows; elsewhere they are upper bounds, which
+    certify as well, but leave open whether one nonzero more could be certified: the row says so.
 
     A: real `DenseOperator` or matrix (m, n). ValueError for others, and for a zero column.
     """
@@ -95,19 +102,33 @@ def certified_sparsity(A: DenseOperator | Tensor, *, patience: float = 5.0) -> C
     A = matrix(A)
     if A.is_complex():
         raise ValueError(f"A has dtype {A.dtype}; the theorems are about real matrices")
-    norms = (A * A).sum(0)
-    if (norms == 0).any():
-        raise ValueError(f"A has a zero column, number {int((norms == 0).nonzero()[0])}")
+    norms = column_norms(A)
     n = A.shape[1]
     orders = _Orders(A, patience)
     return CertifiedSparsity(
         (
-            _by_coherence(f"{FIXED_THRESHOLDS.title}, W = A rescaled", A, A / norms),
-            _by_coherence(f"{FIXED_THRESHOLDS.title}, analytic W", A, _analytic(A)),
-            _by_isometry(ISOMETRY_THRESHOLDS.title, n, orders, _from_isometry),
-            _by_isometry(ADAPTIVE_THRESHOLDS.title, n, orders, lambda s: _adaptive(s, n)),
+            _by_coherence("fixed, W = A", A, A / norms / norms),
+            _by_coherence("fixed, analytic W", A, _analytic(A)),
+            _by_isometry("isometry", n, orders, _from_isometry),
+            _by_isometry("from data", n, orders, lambda s: _adaptive(s, n)),
         )
     )
+
+
+def fixed_sparsity(mu: float, n: int) -> int:
+    """The largest s ≤ n with (2s−1)μ < 1, which thresholds fixed in advance certify; 0 if none.
+
+    mu: the (generalised) coherence. The rate counts as below 1 if it is so by more than 10⁻⁹,
+    which is how certificates in this module allow for rounding.
+    """
+    s = 0
+    while s < n and _fixed_rate(mu, s + 1) < 1 - ROUNDING:
+        s += 1
+    return s
+
+
+def _fixed_rate(mu: float, s: int) -> float:
+    return evaluate(fixed.rate, {fixed.mu: mu, symbols.s: s})
 
 
 def _analytic(A: Tensor) -> Tensor | None:
@@ -116,17 +137,12 @@ def _analytic(A: Tensor) -> Tensor | None:
 
 def _by_coherence(theorem: str, A: Tensor, W: Tensor | None) -> Certificate:
     if W is None:
-        return Certificate(theorem, 0, None, "", None, "A has not full row rank: no such W")
+        return Certificate(theorem, 0, None, "", None, "analytic_weights needs full row rank")
     mu, n = generalised_coherence(W, A), A.shape[1]
-
-    def rate(s: int) -> float:
-        return evaluate(fixed.rate, {fixed.mu: mu, symbols.s: s})
-
-    s = 0
-    while s < n and rate(s + 1) < 1 - ROUNDING:
-        s += 1
-    beyond = "" if s == n else f"fails: rate {rate(s + 1):.3f}"
-    return Certificate(theorem, s, rate(s) if s else None, f"μ = {mu:.4f}", None, beyond)
+    s = fixed_sparsity(mu, n)
+    rate = _fixed_rate(mu, s) if s else None
+    beyond = "" if s == n else f"fails: rate {_fixed_rate(mu, s + 1):.3f}"
+    return Certificate(theorem, s, rate, f"μ = {mu:.4f}", None, beyond)
 
 
 @dataclass(frozen=True)
@@ -162,6 +178,19 @@ def _adaptive(s: int, n: int) -> list[_Condition]:
     return conditions
 
 
+def averaged_bounds(exact: Sequence[Isometry], k: int) -> Iterator[Isometry]:
+    """Upper bounds on δ_k from exact constants of the orders 1, 2, …, one for each but the first.
+
+    With M = AᴴA − I, xᴴMx is an average over the subsets J of j columns of S. Each pair of columns
+    is in C(k−2, j−2) of them and each column in C(k−1, j−1), so that
+    δ_k ≤ ((k−1)δ_j + (k−j)δ_1)/(j−1), where δ_1 stands for the diagonal met too often.
+    """
+    for smaller in exact[1:]:
+        j, first = smaller.s, float(exact[0])
+        value = ((k - 1) * float(smaller) + (k - j) * first) / (j - 1)
+        yield Isometry(value + ROUNDING, "upper", k, f"from δ_{j}", None, 0)
+
+
 class _Orders:
     # What is known of δ_k for each order k; nothing is computed before it is asked for.
 
@@ -191,21 +220,12 @@ class _Orders:
                 self.exhausted = True
         if k <= len(self.exact):
             return self.exact[k - 1]
-        return min([self._of("upper", k), *self._averages(k)], key=float)
+        return min([self._of("upper", k), *averaged_bounds(self.exact, k)], key=float)
 
     def _of(self, method: str, k: int) -> Isometry:
         if (method, k) not in self.known:
             self.known[method, k] = isometry_constant(self.A, k, method, patience=self.patience)
         return self.known[method, k]
-
-    def _averages(self, k: int) -> Iterator[Isometry]:
-        # With M = AᴴA − I, xᴴMx is an average over the subsets J of j columns of S. Each pair of
-        # columns is in C(k−2, j−2) of them and each column in C(k−1, j−1), so that
-        # δ_k ≤ ((k−1)δ_j + (k−j)δ_1)/(j−1), where δ_1 stands for the diagonal met too often.
-        for smaller in self.exact[1:]:
-            j, first = smaller.s, float(self.exact[0])
-            value = ((k - 1) * float(smaller) + (k - j) * first) / (j - 1)
-            yield Isometry(value + ROUNDING, "upper", k, f"from δ_{j}", None, 0)
 
 
 def _by_isometry(
@@ -219,7 +239,7 @@ def _by_isometry(
         _, condition = _smallest(conditions(s), orders)
         assert condition is not None
         rate, extra = condition.rate(orders.best), condition.extra
-        constants = ", ".join(str(orders.best(k)) for k in condition.orders)
+        constants = ", ".join(_constant(orders.best(k)) for k in condition.orders)
         constants += f", r = {extra}" if extra is not None else ""
     beyond = "" if s == n else _beyond(conditions(s + 1), orders)
     return Certificate(theorem, s, rate, constants, extra, beyond)
@@ -262,3 +282,17 @@ def _beyond(conditions: Sequence[_Condition], orders: _Orders) -> str:
 
 def _rate(row: Certificate) -> str:
     return "" if row.rate is None else f", rate {row.rate:.3f}, from {row.constants}"
+
+
+def _constant(delta: Isometry) -> str:
+    # Without how many supports were looked at: that is long, and of no use in a table.
+    return str(delta) if delta.kind == "upper" else str(delta).partition(" (")[0]
+
+
+def _typeset(constants: str) -> str:
+    # Every "symbol relation number", and every symbol that stands alone, as mathematics.
+    def mathematics(found: re.Match[str]) -> str:
+        text = re.sub(r"δ_(\d+)", r"\\delta_{\1}", found[0]).replace("μ", r"\mu")
+        return "$" + text.replace("≤", r"\le") + "$"
+
+    return re.sub(r"(δ_\d+|μ|r\b)( [=≤] [\d.e+]+)?", mathematics, constants)

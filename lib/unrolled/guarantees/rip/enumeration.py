@@ -9,6 +9,7 @@ a chunk of supports is ever held.
 
 from __future__ import annotations
 
+import math
 import time
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -19,13 +20,15 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from unrolled.guarantees.rip.sparse_eigenvalue import Found, SparseEigenvalue
+from unrolled.guarantees.rip.relaxations import quick_bound
+from unrolled.guarantees.rip.sparse_eigenvalue import EPS, Found, SparseEigenvalue
 
 __all__ = ["Cost", "counted", "enumerate_supports", "enumeration_cost", "readable"]
 
 CELLS = {"cpu": 2**17, "cuda": 2**23}  # (prefix, column) pairs in a chunk: caches, or a full GPU
 UNITS = {"years": 365 * 86400, "days": 86400, "hours": 3600, "minutes": 60}
 SAMPLE = 2**13  # pairs that the rate is measured on
+EIGENVALUES = 2**22  # numbers in the submatrices whose eigenvalues are computed at once
 
 
 @dataclass(frozen=True)
@@ -39,18 +42,33 @@ class Cost:
         return f"{counted(self.supports)} supports, about {readable(self.seconds)}"
 
 
-def enumerate_supports(problem: SparseEigenvalue, start: Found, *, progress: bool = False) -> Found:
+def enumerate_supports(
+    problem: SparseEigenvalue,
+    start: Found,
+    *,
+    patience: float = math.inf,
+    progress: bool = False,
+) -> Found:
     """Solve the problem by looking at all C(n, s) supports; what is found is `looked_at` them.
 
     A support is left out only if its bound is below the best value, so the result is exact up to
     `problem.margin`. start: a support to begin with; the better it is, the less is computed.
+    patience: seconds. Raises OutOfPatience, with the best found so far, when the time is up.
     """
     n, s = len(problem.H), problem.s
+    deadline = time.monotonic() + patience
     chunks = _Chunks(problem)
     best, looked_at = start, 0
     with tqdm(total=comb(n, s), unit=" supports", unit_scale=True, disable=not progress) as bar:
         for prefixes, columns in chunks.stream(0, CELLS.get(problem.H.device.type, 2**17)):
-            best, count = chunks.look(prefixes, columns, best)
+            best, count = chunks.look(prefixes, columns, best, deadline)
+            if time.monotonic() > deadline:
+                raise problem.stopped(
+                    f"enumeration stopped after {counted(looked_at)} supports "
+                    f"and {readable(patience)}",
+                    best,
+                    max(quick_bound(sign * problem.H, s) for sign in problem.signs),
+                )
             looked_at += count
             bar.update(count)
     return Found(best.value, best.support, looked_at)
@@ -92,13 +110,20 @@ class _Chunks:
         while first < self.count:
             # The last column grows along the stream, so all columns before it can be left out.
             beyond = bisect_right(self.tables[k], first) if k else 0
-            until = min(self.count, first + max(1, cells // (n - beyond)))
+            # A prefix takes a row of columns, and a square of its own.
+            row = max(n - beyond, self.problem.s**2)
+            until = min(self.count, first + max(1, cells // row))
             ranks = torch.arange(first, until, device=self.problem.H.device)
             yield self._prefixes(ranks), torch.arange(beyond, n, device=ranks.device)
             first = until
 
-    def look(self, prefixes: Tensor, columns: Tensor, best: Found) -> tuple[Found, int]:
-        """Look at every extension of the prefixes: the best so far, and how many there were."""
+    def look(
+        self, prefixes: Tensor, columns: Tensor, best: Found, deadline: float = math.inf
+    ) -> tuple[Found, int]:
+        """Look at every extension of the prefixes: the best so far, and how many there were.
+
+        After the deadline, a time of `time.monotonic`, the rest of them is left.
+        """
         s = self.problem.s
         last = prefixes[:, -1:] if self.length else prefixes.new_full((len(prefixes), 1), -1)
         new = columns > last  # (P, C)
@@ -107,13 +132,14 @@ class _Chunks:
         supports = torch.cat((prefixes[p], columns[c][:, None]), 1)
         bounds = bounds[p, c]
         # The most promising first, few to begin with, so that many others need no eigenvalues.
-        order, size = bounds.argsort(descending=True), 64
-        while len(order):
+        at_most = max(1, EIGENVALUES // s**2)
+        order, size = bounds.argsort(descending=True), min(64, at_most)
+        while len(order) and time.monotonic() <= deadline:
             if bounds[order[0]] <= best.value + self.problem.margin:
                 break
             found = self.problem.best(supports[order[:size]])
             best = max(best, found, key=lambda found: found.value)
-            order, size = order[size:], min(8 * size, max(1, 2**22 // s**2))
+            order, size = order[size:], min(8 * size, at_most)
         return best, int(new.sum())
 
     def _prefixes(self, ranks: Tensor) -> Tensor:
@@ -136,7 +162,7 @@ class _Chunks:
         frobenius = within[:, None] + 2 * coupling + self.diagonal[columns] ** 2
         mean = (self.diagonal[prefixes].sum(1)[:, None] + self.diagonal[columns]) / s
         # The difference may cancel: what rounding can take from it is added back.
-        lost = 8 * s**2 * torch.finfo(torch.float64).eps * scale**2
+        lost = 8 * s**2 * EPS * scale**2
         spread = ((frobenius / s - mean**2).clamp(min=0) + lost).mul(s - 1).sqrt()
         centre = torch.stack([sign * mean for sign in self.problem.signs]).amax(0)
         return centre + spread

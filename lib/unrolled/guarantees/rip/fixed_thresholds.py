@@ -54,7 +54,8 @@ def coherence_schedule(
     mu: max_{i≠j} |w_iᵀa_j|, for W with diag(WᵀA) = 1. sparsity: s ≥ |S|. start: E_0 ≥ ‖x*_S‖₁.
     noise: ν ≥ ‖Wᵀw‖_∞. leak: τ, at least what the entries outside S, t, put on any of them,
     |t_i| + μ(‖t‖₁ − |t_i|). tail: ‖t‖₁ or more. depth: K ≥ 1. All but s and K are ≥ 0.
-    Where (2s − 1)μ < 1 the certificate falls to a floor; otherwise it still holds, and grows.
+    Where (2s − 1)μ < 1 the certificate tends to a floor; otherwise it still holds, but need not
+    fall.
     Raises ValueError for anything else.
     """
     instances.check_schedule(sparsity, depth, mu=mu, start=start, noise=noise, leak=leak, tail=tail)
@@ -143,7 +144,7 @@ def _told_of(
 
 
 def _extremal(generator: torch.Generator) -> Recovery:
-    """Columns at equal obtuse angles and equal entries, all known exactly: every step is tight."""
+    """Columns at equal obtuse angles and equal entries, all known: the error is its bound."""
     sparsity = draw.integer(generator, 1, 6)
     operator = instances.simplex(sparsity + 1, draw.uniform(generator, 0.3, 0.9) / (2 * sparsity))
     support = torch.arange(sparsity + 1) < sparsity
@@ -174,26 +175,8 @@ def _not_rescaled(_: torch.Generator) -> Recovery:
     return replace(instance, W=instance.W / 2)
 
 
-def _with_tail(_: torch.Generator) -> Recovery:
-    instance = on_frame()
-    signal = instance.signal.clone()
-    signal[0, 1:4] = 0.05
-    return replace(instance, signal=signal)
-
-
 _slack = sp.Symbol("d", nonnegative=True)
 _more = sp.Symbol("p", integer=True, nonnegative=True)  # s − 1
-
-_STATEMENT = r"""
-    Let $S$ be a set of at most $s$ indices, those of the signal's largest entries say, and
-    $t=x^\star-x^\star_S$ what lies outside it. Run
-    $x^{k+1}=S_{\theta_k}\bigl(x^k+W^\top(y-Ax^k)\bigr)$ from $x^0=0$ on $y=Ax^\star+w$. Fix in
-    advance, from bounds alone, the thresholds $\theta_k={threshold}$, where
-
-    $$
-    E_{k+1}={step}.
-    $$
-    """
 
 _SHARED = (
     Assumption(r"$w_i^\top a_i=1$ for all $i$", _not_rescaled),
@@ -211,14 +194,29 @@ _SHARED = (
     Assumption(
         r"$\|W^\top w\|_\infty\le\nu$", lambda generator: instances.noisier(on_frame(), generator)
     ),
-    Assumption(r"$\|t\|_1\le T$ and $|t_i|+\mu(\|t\|_1-|t_i|)\le\tau$ for $i\notin S$", _with_tail),
+    Assumption(
+        r"the tail is no larger than told: $\|t\|_1\le T$, on one entry at most $\tau$",
+        lambda _: instances.with_tail(on_frame()),
+    ),
 )
 
 FIXED_THRESHOLDS = Theorem(
     name="rip.fixed-thresholds",
     title="Thresholds fixed in advance",
-    statement=_STATEMENT
-    + r"""
+    statement=r"""
+    Let $y=Ax^\star+w$, let $S$ be a set of at most $s$ indices, those of the signal's largest
+    entries say, and $t=x^\star-x^\star_S$ what lies outside it. Take any weights $W$ with
+    $w_i^\top a_i=1$. Only bounds need to be known: $E_0\ge\|x^\star_S\|_1$ on the signal,
+    $\mu\ge|w_i^\top a_j|$ for all $i\ne j$ on the generalised coherence,
+    $\nu\ge\|W^\top w\|_\infty$ on the noise, $T\ge\|t\|_1$ on the tail, and
+    $\tau\ge|t_i|+\mu(\|t\|_1-|t_i|)$ for $i\notin S$, the most that the tail can put on one entry
+    outside $S$. Run $x^{k+1}=S_{\theta_k}\bigl(x^k+W^\top(y-Ax^k)\bigr)$ from $x^0=0$ with the
+    thresholds $\theta_k={threshold}$, where
+
+    $$
+    E_{k+1}={step}.
+    $$
+
     Then after every number $K$ of layers, with $\rho={rho}$,
 
     $$
@@ -227,10 +225,13 @@ FIXED_THRESHOLDS = Theorem(
     $$
 
     The right-hand side is $E_K$. Without noise and tail it is attained, for every $s$ and $K$.
+    If $\rho<1$ it tends to a floor.
     """,
     assumptions=(
         *_SHARED,
-        Assumption(r"$(2s-1)\mu<1$, without which $E_K$ holds too, but grows with $K$"),
+        Assumption(
+            r"$(2s-1)\mu<1$; without it the recursion still bounds the error, but need not fall"
+        ),
     ),
     quantity=r"\|x^K-x^\star_S\|_1",
     relation="<=",
@@ -286,9 +287,9 @@ FIXED_THRESHOLDS_SUPPORT = replace(
     FIXED_THRESHOLDS,
     name="rip.fixed-thresholds-support",
     title="Nothing outside the support",
-    statement=_STATEMENT
-    + r"""
-    Then no layer has a false positive: for every $K$
+    statement=r"""
+    Under the assumptions of {prf:ref}`Thresholds fixed in advance <thm-rip-fixed-thresholds>` but
+    the last, no layer has an entry outside $S$ that is not zero: for every $K$
 
     $$
     {quantity} {relation} {bound}.

@@ -173,6 +173,17 @@ def nearly_orthonormal(
     return DenseOperator(scale * basis[:, n - m :].T)
 
 
+def spikes_and_walsh(order: int) -> float:
+    """δ of that order, 1 … 16, of `identity_hadamard(64)`: exact, with no support looked at.
+
+    AᵀA − I on p spikes and q Walsh functions is a (p, q) block of entries ±1/8 and its transpose.
+    Its norm is at most √(pq)/8, and that where the block has rank one: for all p, q ≤ 8 there are
+    spikes and functions with equal signs throughout. √(pq) is largest for p and q nearly equal.
+    """
+    half = order // 2
+    return (half * (order - half) / 64) ** 0.5
+
+
 def depth_for(generator: torch.Generator, rate: float) -> int:
     """A number of layers, 1 … 12, after which a certificate with this rate is not yet rounding."""
     most = int(math.log(1e-6) / math.log(rate)) if 0 < rate < 1 else 12
@@ -226,6 +237,13 @@ def noisier(instance: Recovery, generator: torch.Generator) -> Recovery:
     noise = torch.randn(instance.noise.shape, generator=generator, dtype=torch.float64)
     size = 0.1 * instance.signal.norm() / noise.norm()
     return replace(instance, noise=size * noise)
+
+
+def with_tail(instance: Recovery) -> Recovery:
+    """Three entries more, of 0.05, outside the S of `one_on_frame`."""
+    signal = instance.signal.clone()
+    signal[0, 1:4] = 0.05
+    return replace(instance, signal=signal)
 
 
 def denser(instance: Recovery, generator: torch.Generator, order: int) -> Recovery:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -12,9 +14,16 @@ from torch import Tensor
 
 from unrolled.guarantees.rip.enumeration import Cost, enumeration_cost
 from unrolled.guarantees.rip.exact import EXACT, solve
-from unrolled.guarantees.rip.relaxations import coherence_bound, sdp_bound
+from unrolled.guarantees.rip.relaxations import SolverFailed, coherence_bound, sdp_bound
 from unrolled.guarantees.rip.searches import greedy_search, random_search
-from unrolled.guarantees.rip.sparse_eigenvalue import SparseEigenvalue, check_order, gram
+from unrolled.guarantees.rip.sparse_eigenvalue import (
+    SparseEigenvalue,
+    check_order,
+    gram,
+    matrix,
+    terms,
+    times_power,
+)
 from unrolled.sensing import DenseOperator
 from unrolled.sensing.operator import check_kind, check_positive, check_size
 
@@ -52,18 +61,26 @@ class Isometry:
     def _repr_markdown_(self) -> str:
         sign, number, how = self._parts()
         sign = {"=": "=", "≤": r"\le", "≥": r"\ge"}[sign]
+        number = re.sub(r"e\+?(-?)0*(\d+)", r"\\cdot10^{\1\2}", number)
         return rf"$\delta_{{{self.s}}} {sign} {number}$ ({how})"
 
     def _parts(self) -> tuple[str, str, str]:
         if self.kind == "exact":
             unit = "nodes" if self.method == "branch and bound" else "supports"
-            return "=", f"{self.value:.4f}", f"exact, {self.looked_at:,} {unit}"
+            return "=", _shown(self.value), f"exact, {self.looked_at:,} {unit}"
         # Four digits of a bound are a bound as well, but for what rounding has added to it.
-        digits = 1e4 * self.value
         if self.kind == "upper":
-            return "≤", f"{math.ceil(digits - 1e-6) / 1e4:.4f}", self.method
-        number = f"{math.floor(digits + 1e-6) / 1e4:.4f}"
+            return "≤", _shown(self.value, math.ceil, -1e-6), self.method
+        number = _shown(self.value, math.floor, 1e-6)
         return "≥", number, f"{self.method}, {self.looked_at:,} supports"
+
+
+def _shown(value: float, to_integer: Callable[[float], int] = round, tolerance: float = 0.0) -> str:
+    # Four decimals, or four digits of what is large.
+    small = abs(value) < 1e4
+    step = 1e-4 if small else 10.0 ** (math.floor(math.log10(value)) - 3)
+    number = to_integer(value / step + tolerance) * step
+    return f"{number:.4f}" if small else f"{number:.4g}"
 
 
 def isometry_constant(
@@ -89,14 +106,16 @@ def isometry_constant(
         "upper" is the better of "coherence" (Gershgorin) and, with cvxpy and n ≤ 32, "sdp" (a
         semidefinite relaxation). "lower" is the better of "greedy" (search with swaps) and, with
         a generator, "random" (the best of `draws` supports).
-    patience: seconds that an exact method may take.
+    patience: seconds that an exact method may take in all.
     progress: show a bar during an exact method.
     generator: for "random".
 
-    Exact values and lower bounds are right up to rounding, about 10⁻¹²; upper bounds include it.
-    Raises ValueError for an A that is none of that, s outside 1 … n, an unknown method, and for
-    what would outlast `patience`, saying what it takes and what is known by then; ImportError for
-    "sdp" without cvxpy.
+    Upper bounds include what rounding may have done, exact values and lower bounds do not: it is
+    about (16s² + ms)·2·10⁻¹⁶ times the larger of 1 and max‖a_i‖².
+    Raises ValueError for an A that is none of that or overflows when squared, s outside 1 … n, an
+    unknown method, and for what outlasts `patience`, saying what it takes and what is known by
+    then; for "sdp" ImportError without cvxpy, and RuntimeError where its solver finds no bound,
+    in which case "upper" takes "coherence".
     """
     if method not in METHODS:
         raise ValueError(f"method is {method!r}; allowed are {', '.join(map(repr, METHODS))}")
@@ -111,13 +130,16 @@ def isometry_constant(
         found, used = solve(problem, method, patience=patience, progress=progress)
         return Isometry(found.value, "exact", s, used, found.support, found.looked_at)
     if method in ("upper", *UPPER):
-        bounds: dict[str, Callable[[], float]] = {}
+        bounds = {}
         if method in ("upper", "coherence"):
-            bounds["coherence"] = lambda: coherence_bound(problem)
-        if method == "sdp" or (method == "upper" and _sdp_is_quick(problem)):
-            bounds["sdp"] = lambda: sdp_bound(problem)
-        value, used = min((bound(), name) for name, bound in bounds.items())
-        return Isometry(value, "upper", s, used, None, 0)
+            bounds["coherence"] = coherence_bound(problem)
+        if method == "sdp":
+            bounds["sdp"] = sdp_bound(problem)
+        if method == "upper" and _sdp_is_quick(problem):
+            with suppress(SolverFailed):
+                bounds["sdp"] = sdp_bound(problem)
+        used = min(bounds, key=bounds.__getitem__)
+        return Isometry(problem.restored(bounds[used]), "upper", s, used, None, 0)
     searches = {}
     if method in ("lower", "greedy"):
         searches["greedy"] = greedy_search(problem)
@@ -125,7 +147,8 @@ def isometry_constant(
         searches["random"] = random_search(problem, draws, generator)
     used = max(searches, key=lambda name: searches[name].value)
     found = searches[used]
-    return Isometry(found.value, "lower", s, used, found.support, found.looked_at)
+    value = problem.restored(found.value)
+    return Isometry(value, "lower", s, used, found.support, found.looked_at)
 
 
 def estimate_cost(A: DenseOperator | Tensor, s: int) -> Cost:
@@ -139,11 +162,17 @@ def estimate_cost(A: DenseOperator | Tensor, s: int) -> Cost:
 
 def isometry_problem(A: DenseOperator | Tensor, s: int) -> SparseEigenvalue:
     """δ_s, the largest eigenvalue of ±(AᴴA − I) over small submatrices; ValueError for bad A, s."""
-    G = gram(A)
+    A = matrix(A)
+    G, exponent = gram(A)
     check_order(s, len(G))
+    # The unit is that of AᴴA or of the identity, whichever is larger.
     identity = torch.eye(len(G), dtype=G.dtype, device=G.device)
-    scale = max(1.0, float(G.abs().max()))
-    return SparseEigenvalue(G - identity, s, (1, -1), f"δ_{s}", scale)
+    if exponent > 0:
+        H, scale, unit = G - 2.0**-exponent * identity, float(G.abs().max()), 2.0**exponent
+    else:
+        G = times_power(G, exponent)
+        H, scale, unit = G - identity, max(1.0, float(G.abs().max())), 1.0
+    return SparseEigenvalue(H, s, (1, -1), f"δ_{s}", scale, terms(A), unit)
 
 
 def _sdp_is_quick(problem: SparseEigenvalue) -> bool:

@@ -15,25 +15,31 @@ from unrolled.guarantees.rip import instances
 from unrolled.guarantees.rip.instances import E0, E, K, Recovery, Schedule, Scheme, k, s
 from unrolled.guarantees.rip.isometry import isometry_constant
 from unrolled.guarantees.theorem import Assumption, Theorem, evaluate
-from unrolled.sensing import DenseOperator, equiangular_frame, gaussian
+from unrolled.sensing import DenseOperator, equiangular_frame, gaussian, identity_hadamard
 
 delta_s = sp.Symbol(r"\delta_{s}", nonnegative=True)
 delta_next = sp.Symbol(r"\delta_{s+1}", nonnegative=True)
 epsilon = sp.Symbol("epsilon", nonnegative=True)
-rho, beta = sp.symbols("rho beta", nonnegative=True)
+tail_norm, tail_sum = sp.symbols("T_2 T_1", nonnegative=True)  # ‖t‖₂ and ‖t‖₁, outside S
+omega = sp.Symbol("omega", nonnegative=True)  # ‖w + At‖₂
+rho = sp.Symbol("rho", nonnegative=True)
+b = sp.Symbol("b", positive=True)
 
 rate = delta_s + sp.sqrt(s) * delta_next
 gain = (1 + sp.sqrt(s)) * sp.sqrt(1 + delta_s)
-threshold = delta_next * E + sp.sqrt(1 + delta_s) * epsilon
-certificate_step = rate * E + gain * epsilon
-_SCHEME = Scheme(threshold, certificate_step)
+threshold = delta_next * E + sp.sqrt(1 + delta_s) * omega
+certificate_step = rate * E + gain * omega
+disturbance = epsilon + sp.sqrt(1 + delta_s) * (tail_norm + tail_sum / sp.sqrt(s))
+_SCHEME = Scheme(threshold.subs(omega, disturbance), certificate_step.subs(omega, disturbance))
 
-# The two terms of the closed form.
+# The three terms of the closed form.
+_geometric = (1 - rho**K) / (1 - rho)
 decay = rho**K * E0
-noise_term = beta * epsilon * (1 - rho**K) / (1 - rho)
-certificate = decay + noise_term
+noise_term = b * epsilon * _geometric
+tail_term = b * sp.sqrt(1 + delta_s) * (tail_norm + tail_sum / sp.sqrt(s)) * _geometric
+certificate = decay + noise_term + tail_term
 
-# Below this δ_{s+1} the certificate decreases.
+# Below this δ_{s+1} the certificate tends to a floor.
 largest_constant = 1 / (1 + sp.sqrt(s))
 
 
@@ -44,29 +50,41 @@ def isometry_schedule(
     start: float,
     *,
     noise: float = 0.0,
+    tail_norm: float = 0.0,
+    tail_sum: float = 0.0,
     depth: int,
 ) -> Schedule:
-    """The thresholds δ_{s+1}E_k + √(1 + δ_s)·ε and the certificate E_k made of isometry.
+    """The thresholds δ_{s+1}E_k + √(1 + δ_s)·ω and the certificate E_k made of isometry.
 
-    With them x ← S_{θ_k}(x + Aᵀ(y − Ax)) has no false positive, and ‖x^k − x*‖₂ ≤ E_k.
+    With them x ← S_{θ_k}(x + Aᵀ(y − Ax)) has no false positive, and ‖x^k − x*_S‖₂ ≤ E_k. Here
+    ω = ε + √(1 + δ_s)(T₂ + T₁/√s) bounds noise and tail together, ‖w + At‖₂.
 
-    delta_s, delta_next: δ_s and δ_{s+1} ≥ δ_s of A, or upper bounds. sparsity: s, of x*.
-    start: E_0 ≥ ‖x*‖₂. noise: ε ≥ ‖w‖₂. depth: K ≥ 1. All but s and K are ≥ 0.
-    Where δ_{s+1} < 1/(1 + √s) the certificate falls to a floor; otherwise it may grow.
-    Raises ValueError for anything else.
+    delta_s, delta_next: δ_s and δ_{s+1} ≥ δ_s of A, or upper bounds; beyond order n, that of n.
+    sparsity: s ≥ |S|. start: E_0 ≥ ‖x*_S‖₂. noise: ε ≥ ‖w‖₂. tail_norm, tail_sum: T₂ ≥ ‖t‖₂ and
+    T₁ ≥ ‖t‖₁, of the entries outside S, t. depth: K ≥ 1. All but s and K are ≥ 0.
+    Where δ_{s+1} < 1/(1 + √s) the certificate tends to a floor; otherwise it still holds, but need
+    not fall. Raises ValueError for anything else.
     """
+    sizes = {"noise": noise, "tail_norm": tail_norm, "tail_sum": tail_sum}
     instances.check_schedule(
-        sparsity, depth, delta_s=delta_s, delta_next=delta_next, start=start, noise=noise
+        sparsity, depth, delta_s=delta_s, delta_next=delta_next, start=start, **sizes
     )
     if delta_next < delta_s:
         raise ValueError(f"delta_next is {delta_next}; δ_(s+1) ≥ δ_s = {delta_s} is needed")
-    return _SCHEME.schedule(_told(delta_s, delta_next, sparsity, noise) | {E0: start, K: depth})
+    told = _told(delta_s, delta_next, sparsity, noise, tail_norm, tail_sum)
+    return _SCHEME.schedule(told | {E0: start, K: depth})
 
 
 def _told(
-    constant: float, next_constant: float, sparsity: int, noise: float
+    constant: float,
+    next_constant: float,
+    sparsity: int,
+    noise: float = 0.0,
+    l2: float = 0.0,
+    l1: float = 0.0,
 ) -> dict[sp.Symbol, float]:
-    return {delta_s: constant, delta_next: next_constant, s: sparsity, epsilon: noise}
+    told = {delta_s: constant, delta_next: next_constant, s: sparsity}
+    return {**told, epsilon: noise, tail_norm: l2, tail_sum: l1}
 
 
 Known = tuple[DenseOperator, int, float, float]  # A, s, δ_s, δ_{s+1}
@@ -74,7 +92,7 @@ Known = tuple[DenseOperator, int, float, float]  # A, s, δ_s, δ_{s+1}
 
 @cache
 def _pool() -> tuple[Known, ...]:
-    """Matrices on which the certificate decreases, with their exact constants, computed once."""
+    """Matrices with a rate below one, with their exact constants, computed once."""
     generator = torch.Generator().manual_seed(2)
     known = [_known(equiangular_frame(dtype=torch.float64), 1)]
     known += [
@@ -86,7 +104,12 @@ def _pool() -> tuple[Known, ...]:
             scale = draw.uniform(generator, 1, 1.08)
             operator = instances.nearly_orthonormal(n - 1, n, generator=generator, scale=scale)
             known.append(_known(operator, sparsity))
-    return tuple(matrix for matrix in known if matrix[2] + matrix[1] ** 0.5 * matrix[3] < 1)
+    spikes = identity_hadamard(64, dtype=torch.float64)
+    known += [
+        (spikes, size, instances.spikes_and_walsh(size), instances.spikes_and_walsh(size + 1))
+        for size in (1, 2, 3, 4)
+    ]
+    return tuple(matrix for matrix in known if evaluate(rate, _told(*matrix[2:], matrix[1])) < 1)
 
 
 def _known(operator: DenseOperator, sparsity: int) -> Known:
@@ -99,11 +122,13 @@ def _draw(generator: torch.Generator) -> Recovery:
         return _extremal(generator)
     known = _pool()[draw.integer(generator, 0, len(_pool()) - 1)]
     m, n = known[0].shape
-    signal, support = instances.random_signal(generator, n, known[1])
+    tail, noise_size = (
+        10 ** draw.uniform(generator, -4, -1) * draw.integer(generator, 0, 1) for _ in range(2)
+    )
+    signal, support = instances.random_signal(generator, n, known[1], tail=tail)
     signal = signal * 10 ** draw.uniform(generator, -3, 3)
     noise = torch.randn(1, m, generator=generator, dtype=torch.float64)
-    size = 10 ** draw.uniform(generator, -4, -1) * draw.integer(generator, 0, 1)
-    noise = noise * size * signal.norm() / noise.norm()
+    noise = noise * noise_size * signal.norm() / noise.norm()
     more = draw.uniform(generator, 1, 1.5) ** draw.integer(generator, 0, 1)
     return _recovery(generator, known, signal, support, noise, more)
 
@@ -118,14 +143,16 @@ def _recovery(
 ) -> Recovery:
     # The theorem may be told more than the truth: `more` times as much.
     operator, sparsity, *constants = known
-    told = _told(*constants, sparsity, more * float(noise.norm()))
+    inside, t = signal[0, support], signal[0, ~support]
+    sizes = (more * float(size) for size in (noise.norm(), t.norm(), t.abs().sum()))
+    told = _told(*constants, sparsity, *sizes)
     depth = instances.depth_for(generator, evaluate(rate, told))
-    told |= {E0: more * float(signal.norm()), K: depth}
+    told |= {E0: more * float(inside.norm()), K: depth}
     return Recovery.planned(_SCHEME, operator, operator.dense(), signal, support, noise, told)
 
 
 def _extremal(generator: torch.Generator) -> Recovery:
-    """Columns at equal obtuse angles and equal entries, all known exactly: every step is tight."""
+    """Columns at equal obtuse angles and equal entries, all known: the error is its bound."""
     sparsity = draw.integer(generator, 1, 6)
     cosine = draw.uniform(generator, 0.3, 0.9) / (sparsity * (1 + sparsity**0.5))
     operator = instances.simplex(sparsity + 1, cosine)
@@ -138,7 +165,7 @@ def _extremal(generator: torch.Generator) -> Recovery:
 
 
 def _on_frame() -> Recovery:
-    return instances.one_on_frame(_SCHEME, _told(0.0, 1 / 3, 1, 0.0))
+    return instances.one_on_frame(_SCHEME, _told(0.0, 1 / 3, 1))
 
 
 def _understated(_: torch.Generator) -> Recovery:
@@ -150,15 +177,18 @@ def _understated(_: torch.Generator) -> Recovery:
 _slack = sp.Symbol("d", nonnegative=True)
 _below = sp.Symbol("q", positive=True)
 
-_STATEMENT = r"""
-    Let $x^\star$ have at most $s$ nonzero entries, on $S$, and run
-    $x^{k+1}=S_{\theta_k}\bigl(x^k+A^\top(y-Ax^k)\bigr)$ from $x^0=0$ on $y=Ax^\star+w$. Fix in
-    advance the thresholds $\theta_k={threshold}$, where
+_closed = decay + b * omega * _geometric
+_t_i, _sum = sp.symbols("t_i beta", nonnegative=True)
 
-    $$
-    E_{k+1}=\rho E_k+\beta\epsilon,\qquad \rho={rho},\qquad \beta={beta}.
-    $$
-    """
+BLOCKS = Step.at_most(
+    r"For $\|At\|_2$ cut $t$ into blocks of $s$ entries of falling size. Those of a block, $t_i$, "
+    r"are at most the mean of the block before it, whose sum is $\beta=s(t_i+d)$, so that its "
+    r"length is at most $\beta/\sqrt s$; squared,",
+    s * _t_i**2,
+    _sum**2 / s,
+    gap=s * _slack * (2 * _t_i + _slack),
+    where={_sum: s * (_t_i + _slack)},
+)
 
 _SHARED = (
     Assumption(r"$\delta_s$ and $\delta_{s+1}$ are isometry constants of $A$", _understated),
@@ -167,38 +197,66 @@ _SHARED = (
         lambda _: instances.smaller_thresholds(_on_frame()),
     ),
     Assumption(
-        r"$x^\star$ has at most $s$ nonzero entries",
+        "$S$ has at most $s$ elements",
         lambda generator: instances.denser(_on_frame(), generator, 2),
     ),
-    Assumption(r"$\|x^\star\|_2\le E_0$", lambda _: instances.larger(_on_frame())),
+    Assumption(r"$\|x^\star_S\|_2\le E_0$", lambda _: instances.larger(_on_frame())),
     Assumption(
         r"$\|w\|_2\le\epsilon$", lambda generator: instances.noisier(_on_frame(), generator)
+    ),
+    Assumption(
+        r"the tail is no larger than told: $\|t\|_2\le T_2$, $\|t\|_1\le T_1$",
+        lambda _: instances.with_tail(_on_frame()),
     ),
 )
 
 ISOMETRY_THRESHOLDS = Theorem(
     name="rip.isometry-thresholds",
     title="Thresholds from isometry constants",
-    statement=_STATEMENT
-    + r"""
+    statement=r"""
+    Let $y=Ax^\star+w$, let $S$ be a set of at most $s$ indices, and $t=x^\star-x^\star_S$ what lies
+    outside it. Only bounds need to be known: $E_0\ge\|x^\star_S\|_2$ on the signal,
+    $\epsilon\ge\|w\|_2$ on the noise, $T_2\ge\|t\|_2$ and $T_1\ge\|t\|_1$ on the tail, and the
+    isometry constants of $A$ (for orders beyond $n$, $\delta$ means $\delta_n$). Noise and tail
+    together are then $w+At$, of norm at most
+
+    $$
+    \omega={disturbance}.
+    $$
+
+    Run $x^{k+1}=S_{\theta_k}\bigl(x^k+A^\top(y-Ax^k)\bigr)$ from $x^0=0$ with the thresholds
+    $\theta_k={threshold}$, where
+
+    $$
+    E_{k+1}=\rho E_k+b\,\omega,\qquad \rho={rho},\qquad b={b}.
+    $$
+
     Then after every number $K$ of layers
 
     $$
-    {quantity} {relation} {bound}.
+    {quantity} {relation} \underbrace{{decay_term}}_{\text{decay}}+
+    \underbrace{{noise_term}}_{\text{noise}}+\underbrace{{tail_term}}_{\text{tail}}.
     $$
 
-    The right-hand side is $E_K$. Without noise it is attained, for every $s$ and $K$. It
-    decreases to a floor if $\delta_{s+1}<{largest}$.
+    The right-hand side is $E_K$. Without noise and tail it is attained, for every $s$ and $K$. It
+    tends to a floor if $\delta_{s+1}<{largest}$.
     """,
     assumptions=(
         *_SHARED,
-        Assumption(r"$\rho<1$, without which $E_K$ holds too, but grows with $K$"),
+        Assumption(r"$\rho<1$; without it the recursion still bounds the error, but need not fall"),
     ),
-    quantity=r"\|x^K-x^\star\|_2",
+    quantity=r"\|x^K-x^\star_S\|_2",
     relation="<=",
     bound=certificate,
-    where={rho: rate, beta: gain},
-    formulas={"threshold": threshold, "largest": largest_constant},
+    where={rho: rate, b: gain},
+    formulas={
+        "disturbance": disturbance,
+        "threshold": threshold,
+        "decay_term": decay,
+        "noise_term": noise_term,
+        "tail_term": tail_term,
+        "largest": largest_constant,
+    },
     draw=_draw,
     measure=lambda instance: instance.error(2),
     values=lambda instance: instance.told,
@@ -209,18 +267,20 @@ ISOMETRY_THRESHOLDS = Theorem(
     ),
     derivation=Derivation(
         (
+            BLOCKS,
             Step.equal(
-                r"For $i\notin S$ the layer's input is at most $\delta_{s+1}\|e\|_2+"
-                r"\sqrt{1+\delta_s}\,\epsilon$, and for $\|e\|_2=E_k-d\le E_k$ what is "
-                "missing to the threshold is",
-                threshold - (delta_next * (E - _slack) + sp.sqrt(1 + delta_s) * epsilon),
+                r"Hence $\|At\|_2\le\sqrt{1+\delta_s}\,(\|t\|_2+\|t\|_1/\sqrt s)$, and "
+                r"$\|w+At\|_2\le\omega$. For $i\notin S$ the layer's input is at most "
+                r"$\delta_{s+1}\|e\|_2+\sqrt{1+\delta_s}\,\omega$, and for "
+                r"$\|e\|_2=E_k-d\le E_k$ what is missing to the threshold is",
+                threshold - (delta_next * (E - _slack) + sp.sqrt(1 + delta_s) * omega),
                 delta_next * _slack,
             ),
             Step.equal(
                 r"On $S$ it misses $x^\star$ by at most $\delta_s\|e\|_2+\sqrt{1+\delta_s}\,"
-                r"\epsilon$, and thresholding $s$ entries adds $\sqrt s\,\theta_k$. With "
+                r"\omega$, and thresholding $s$ entries adds $\sqrt s\,\theta_k$. With "
                 r"$\|e\|_2=E_k$ this is the recursion,",
-                delta_s * E + sp.sqrt(1 + delta_s) * epsilon + sp.sqrt(s) * threshold,
+                delta_s * E + sp.sqrt(1 + delta_s) * omega + sp.sqrt(s) * threshold,
                 certificate_step,
             ),
             Step.at_most(
@@ -231,8 +291,13 @@ ISOMETRY_THRESHOLDS = Theorem(
             ),
             Step.equal(
                 "The closed form, which is $E_0$ for $K=0$, obeys the recursion.",
-                certificate.subs(K, k + 1),
-                rho * certificate.subs(K, k) + beta * epsilon,
+                _closed.subs(K, k + 1),
+                rho * _closed.subs(K, k) + b * omega,
+            ),
+            Step.equal(
+                r"Its second part is what noise and tail add, as $\omega$ is the sum of theirs.",
+                b * _geometric * disturbance,
+                noise_term + tail_term,
             ),
             Step.at_most(
                 r"Since $\delta_{s+1}=\delta_s+d\ge\delta_s$, the rate is at most "
@@ -257,9 +322,10 @@ ISOMETRY_THRESHOLDS_SUPPORT = replace(
     ISOMETRY_THRESHOLDS,
     name="rip.isometry-thresholds-support",
     title="Isometry leaves nothing outside the support",
-    statement=_STATEMENT
-    + r"""
-    Then no layer has a false positive: for every $K$
+    statement=r"""
+    Under the assumptions of
+    {prf:ref}`Thresholds from isometry constants <thm-rip-isometry-thresholds>` but the last, no
+    layer has an entry outside $S$ that is not zero: for every $K$
 
     $$
     {quantity} {relation} {bound}.
@@ -271,5 +337,5 @@ ISOMETRY_THRESHOLDS_SUPPORT = replace(
     bound=sp.Integer(0),
     measure=Recovery.false_positives,
     values=lambda _: {},
-    derivation=Derivation(ISOMETRY_THRESHOLDS.derivation.steps[:3]),
+    derivation=Derivation(ISOMETRY_THRESHOLDS.derivation.steps[:4]),
 )

@@ -1,6 +1,6 @@
 """Upper bounds: what holds for every support without a look at any.
 
-All of them are one certificate. For every Hermitian U and every unit vector x with s nonzeros,
+All of them are one dual bound. For every Hermitian U and every unit vector x with s nonzeros,
 
     xᴴHx = xᴴ(H + U)x + xᴴ(−U)x ≤ λ_max(H + U) + max_i (−U_ii + Σ of the s−1 largest |U_ij|),
 
@@ -13,17 +13,22 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from unrolled.guarantees.rip.sparse_eigenvalue import SparseEigenvalue
 
-__all__ = ["SDP_LIMIT", "certificate", "coherence_bound", "quick_bound", "sdp_bound"]
+__all__ = ["SDP_LIMIT", "SolverFailed", "coherence_bound", "dual_bound", "quick_bound", "sdp_bound"]
 
 SDP_LIMIT = 80  # columns: half a minute of solving, and beyond it grows fast
 
 
-def certificate(H: Tensor, U: Tensor, s: int) -> float:
+class SolverFailed(RuntimeError):
+    """The solver of the semidefinite relaxation has ended without any bound."""
+
+
+def dual_bound(H: Tensor, U: Tensor, s: int) -> float:
     """λ_max(H + U) + max_i(−U_ii + the s−1 largest |U_ij|): at least λ_max(H_S) for all |S| = s.
 
     H, U: (n, n), Hermitian. Since the second term is at most s·max|U_ij|, it is no larger than the
@@ -37,8 +42,8 @@ def certificate(H: Tensor, U: Tensor, s: int) -> float:
 
 
 def quick_bound(H: Tensor, s: int) -> float:
-    """The better of the two certificates that need no solver, U = −H and U = 0."""
-    return min(certificate(H, -H, s), certificate(H, torch.zeros_like(H), s))
+    """The better of the two dual bounds that need no solver, U = −H and U = 0."""
+    return min(dual_bound(H, -H, s), dual_bound(H, torch.zeros_like(H), s))
 
 
 def coherence_bound(problem: SparseEigenvalue) -> float:
@@ -47,7 +52,7 @@ def coherence_bound(problem: SparseEigenvalue) -> float:
     For unit columns it is at most (s−1)·coherence.
     """
     largest = max(
-        certificate(sign * problem.H, -sign * problem.H, problem.s) for sign in problem.signs
+        dual_bound(sign * problem.H, -sign * problem.H, problem.s) for sign in problem.signs
     )
     return largest + _outwards(problem)
 
@@ -56,10 +61,11 @@ def sdp_bound(problem: SparseEigenvalue) -> float:
     """The semidefinite relaxation max ⟨H, X⟩ over X ⪰ 0, tr X = 1, Σ|X_ij| ≤ s, from above.
 
     What is solved is its dual, min λ_max(H + U) + s·max|U_ij|, and what is returned is the
-    certificate of the U that the solver ends with. So the number is a bound even where the solver
+    dual bound of the U that the solver ends with. So the number is a bound even where the solver
     stops short of the optimum. Source: d'Aspremont and El Ghaoui, Math. Prog. 127, 2011.
 
-    Raises ImportError without cvxpy, and ValueError for more than `SDP_LIMIT` columns.
+    Raises ImportError without cvxpy, ValueError for more than `SDP_LIMIT` columns, and SolverFailed
+    where the solver ends with no U at all.
     """
     n, s = len(problem.H), problem.s
     if n > SDP_LIMIT:
@@ -72,13 +78,14 @@ def sdp_bound(problem: SparseEigenvalue) -> float:
     largest = -torch.inf
     for bound, H in sorted(zip(quick, sides, strict=True), key=lambda side: side[0], reverse=True):
         if bound > largest:  # else this side cannot matter, and need not be solved
-            largest = max(largest, min(bound, certificate(H, _solve_dual(H, s), s)))
+            largest = max(largest, min(bound, dual_bound(H, _solve_dual(H, s), s)))
     return largest + _outwards(problem)
 
 
 def _outwards(problem: SparseEigenvalue) -> float:
-    # What rounding may take from a bound, of n columns, or add to an eigenvalue of s of them.
-    return problem.margin * (len(problem.H) / problem.s) ** 2
+    # What rounding may take from a bound, of n columns, or add to an eigenvalue of s of them; and
+    # what it has done to H.
+    return problem.margin * (len(problem.H) / problem.s) ** 2 + problem.inherited
 
 
 def _solve_dual(H: Tensor, s: int) -> Tensor:
@@ -94,9 +101,17 @@ def _solve_dual(H: Tensor, s: int) -> Tensor:
     objective = cvxpy.lambda_max(H.cpu().numpy() + U) + s * largest
     dual = cvxpy.Problem(cvxpy.Minimize(objective), [cvxpy.abs(U) <= largest])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a solution may be inaccurate: it is certified
-        dual.solve(solver=cvxpy.CLARABEL)
-    if U.value is None:
-        raise RuntimeError(f"the solver of the semidefinite relaxation says: {dual.status}")
+        warnings.simplefilter("ignore")  # that a solution may be inaccurate: any U makes a bound
+        try:
+            dual.solve(solver=cvxpy.CLARABEL)
+            status = dual.status
+        except cvxpy.SolverError as error:
+            status = str(error)
+    if U.value is None or not np.isfinite(U.value).all():
+        raise SolverFailed(
+            f"the solver of the semidefinite relaxation ends without a bound, saying: {status}. "
+            "Columns of very different norms may be the reason; method='coherence' is an upper "
+            "bound for any A"
+        )
     found = torch.as_tensor(U.value, dtype=H.dtype, device=H.device)
     return (found + found.mH) / 2

@@ -11,6 +11,7 @@ __all__ = ["greedy_search", "largest_of_two", "random_search"]
 
 WORK = 4096  # a search holds no more supports than this, over the square of their size
 DRAWN = 2**14  # supports drawn at once
+CELLS = 2**22  # numbers held at once for them
 
 
 def largest_of_two(a: Tensor, b_squared: Tensor, c: Tensor) -> Tensor:
@@ -49,9 +50,10 @@ def greedy_search(problem: SparseEigenvalue) -> Found:
 def random_search(problem: SparseEigenvalue, draws: int, generator: torch.Generator) -> Found:
     """The best of `draws` supports drawn uniformly."""
     n, s = len(problem.H), problem.s
+    at_once = max(1, min(DRAWN, CELLS // max(n, s**2)))
     best = None
-    for first in range(0, draws, DRAWN):
-        count = min(DRAWN, draws - first)
+    for first in range(0, draws, at_once):
+        count = min(at_once, draws - first)
         keys = torch.rand(count, n, generator=generator, device=generator.device)
         found = problem.best(keys.topk(s).indices.to(problem.H.device))
         if best is None or found.value > best.value:
