@@ -39,7 +39,9 @@ from unrolled.signals import nmse
 from unrolled.teaching import Choice, Lab, Number, Progress
 from unrolled.teaching.figures import MUTED, Figure
 
-FRAME, BASES, GAUSSIAN, COSINES = "frame 6×16", "[I, H] 64×128", "Gaussian", "cosines (partial DCT)"
+FRAME, BASES, COSINES = "frame 6×16", "[I, H] 64×128", "cosines 96×128"
+GAUSSIAN, TALL = "Gaussian 100×120", "Gaussian 200×40"
+SHAPES = {GAUSSIAN: (100, 120), "Gaussian 32×48": (32, 48), TALL: (200, 40)}
 YOURS = "yours"
 ADJOINT, ANALYTIC = "Aᵀ", "analytic"
 
@@ -110,7 +112,7 @@ def certificate_lab(A: DenseOperator | Tensor | None = None) -> Lab:
     A: (m, n), n ≤ 512, real, finite, without a zero column; its columns are scaled to unit norm.
     Raises ValueError for another one.
     """
-    matrices, own = (FRAME, BASES, GAUSSIAN, COSINES), None
+    matrices, own = (FRAME, BASES, *SHAPES, COSINES), None
     if A is not None:
         own = _own(A)
         matrices = (YOURS, *matrices)
@@ -119,8 +121,6 @@ def certificate_lab(A: DenseOperator | Tensor | None = None) -> Lab:
         title="Certify a matrix" if own is None else "Certify your own matrix",
         controls=(
             Choice("matrix", "matrix A", matrices, BASES if own is None else YOURS),
-            Number("m", "rows m, Gaussian or cosines", 100, 4, 200, 1, integer=True),
-            Number("n", "columns n, Gaussian or cosines", 120, 4, 200, 1, integer=True),
             Choice("weights", "weights Wᵀ", (ADJOINT, ANALYTIC), ADJOINT),
             Number(
                 "sparsity", "nonzero entries s", 4 if own is None else 1, 1, 10, 1, integer=True
@@ -155,8 +155,6 @@ def certify(
     own: DenseOperator | None,
     progress: Progress,
     matrix: str,
-    m: int,
-    n: int,
     weights: str,
     sparsity: int,
     noise: float,
@@ -164,7 +162,7 @@ def certify(
     thresholds: str,
 ) -> Certified:
     """Compute constants and certificate, choose thresholds, and measure what they do."""
-    problem = _problem(own, matrix, m, n, weights)
+    problem = _problem(own, matrix, weights)
     columns = problem.operator.shape[1]
     if sparsity > columns:
         raise ValueError(
@@ -211,7 +209,7 @@ def certify(
     )
 
 
-def _problem(own: DenseOperator | None, matrix: str, m: int, n: int, weights: str) -> Problem:
+def _problem(own: DenseOperator | None, matrix: str, weights: str) -> Problem:
     generator, double = torch.Generator().manual_seed(0), torch.float64
     if matrix == YOURS:
         operator = own
@@ -219,12 +217,11 @@ def _problem(own: DenseOperator | None, matrix: str, m: int, n: int, weights: st
         operator = equiangular_frame(dtype=double)
     elif matrix == BASES:
         operator = identity_hadamard(64, dtype=double)
-    elif matrix == GAUSSIAN:
-        operator = gaussian(m, n, generator=generator, dtype=double, unit_columns=True)
-    elif m > n:
-        raise ValueError(f"Of {n} cosines no more than {n} rows can be drawn: choose m up to n.")
+    elif matrix == COSINES:
+        operator = unit_columns(partial_dct(96, 128, generator=generator, dtype=double).dense())
     else:
-        operator = unit_columns(partial_dct(m, n, generator=generator, dtype=double).dense())
+        shape = SHAPES[matrix]
+        operator = gaussian(*shape, generator=generator, dtype=double, unit_columns=True)
     if weights == ADJOINT:
         return Problem(matrix, operator, operator.dense())
     rows, columns = operator.shape
