@@ -96,7 +96,7 @@ def jupyterlab(tmp_path_factory):
 def view(browser, jupyterlab):
     """The notebook, run."""
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(180_000)
     page.trouble = []
     page.on("pageerror", lambda error: page.trouble.append(str(error)))
     page.goto(jupyterlab)
