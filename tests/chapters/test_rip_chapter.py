@@ -7,18 +7,14 @@ from unrolled.chapters.rip import quickchecks
 from unrolled.chapters.rip.lab import (
     ADJOINT,
     ANALYTIC,
-    BASES,
     CERTIFICATE_LAB,
-    COSINES,
-    FRAME,
-    GAUSSIAN,
     MOST_COLUMNS,
-    TALL,
     YOURS,
     certificate_lab,
     describe,
     summarise,
 )
+from unrolled.chapters.rip.problems import BASES, COSINES, FRAME, GAUSSIAN, TALL
 from unrolled.guarantees.rip.isometry import isometry_constant
 from unrolled.sensing import DenseOperator, equiangular_frame, gaussian
 from unrolled.teaching import Progress

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from unrolled.chapters.rip.problems import (
+    ROUNDING,
     Problem,
     Signals,
     draw_signals,
@@ -193,11 +194,9 @@ SIGNALS = 100
 
 @dataclass(frozen=True)
 class Run:
-    """One setting: what the theorem is told, and the iterates (K + 1, B, n) of each schedule."""
+    """One setting: the signals, and the iterates (K + 1, B, n) of each schedule."""
 
     signals: Signals
-    certificate: Tensor
-    thresholds: Mapping[str, Tensor]
     iterates: Mapping[str, Tensor]
 
 
@@ -222,7 +221,7 @@ def run(problem: Problem, sparsity: int, sigma: float) -> Run:
         name: with_thresholds(problem.operator, problem.W, theta).trajectory(signals.y)
         for name, theta in thresholds.items()
     }
-    return Run(signals, plan.certificate, thresholds, iterates)
+    return Run(signals, iterates)
 
 
 @cache
@@ -244,7 +243,7 @@ def _rows() -> tuple[dict[str, list], dict[str, list]]:
         x = found.signals.x
         for index, iterates in enumerate(found.iterates.values()):
             worst = (iterates - x).abs().sum(2).amax(1).clamp(1e-12, 1e30).tolist()
-            false = ((iterates.abs() > 1e-12) & (x == 0)).any(2).any(1).tolist()
+            false = ((iterates.abs() > ROUNDING) & (x == 0)).any(2).any(1).tolist()
             for layer, (error, wrong) in enumerate(zip(worst, false, strict=True)):
                 series = FALSE if wrong else CLEAN
                 add(measured, j, sparsity, sigma, index, layer, error, series)

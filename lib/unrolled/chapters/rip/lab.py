@@ -13,9 +13,12 @@ from torch import Tensor
 
 from unrolled.chapters.rip.explorables import CERTIFIED, SCHEDULES, TENTH, TRAINED
 from unrolled.chapters.rip.problems import (
+    BASES,
+    ROUNDING,
     Problem,
     Signals,
     draw_signals,
+    matrices,
     trained_thresholds,
     unit_columns,
 )
@@ -28,27 +31,17 @@ from unrolled.guarantees.rip.isometry import Isometry, isometry_constant
 from unrolled.guarantees.theorem import evaluate
 from unrolled.networks import analytic_weights
 from unrolled.networks.unrolled import dense_operator
-from unrolled.sensing import (
-    DenseOperator,
-    equiangular_frame,
-    gaussian,
-    identity_hadamard,
-    partial_dct,
-)
+from unrolled.sensing import DenseOperator
 from unrolled.signals import nmse
 from unrolled.teaching import Choice, Lab, Number, Progress
 from unrolled.teaching.figures import MUTED, Figure
 
-FRAME, BASES, COSINES = "frame 6×16", "[I, H] 64×128", "cosines 96×128"
-GAUSSIAN, TALL = "Gaussian 100×120", "Gaussian 200×40"
-SHAPES = {GAUSSIAN: (100, 120), "Gaussian 32×48": (32, 48), TALL: (200, 40)}
 YOURS = "yours"
 ADJOINT, ANALYTIC = "Aᵀ", "analytic"
 
 SIGNALS, TRAINING = 200, 1000  # to measure on, to train on
 MOST_COLUMNS = 512  # of the reader's own matrix
 MOST_SUPPORTS = 500_000  # for an exact constant: about a second
-ROUNDING = 1e-12  # a smaller entry outside the support is none
 FLOOR = 1e-14  # of the picture
 DEEPEST = -300.0  # dB, where an error of zero would be −∞
 
@@ -112,15 +105,15 @@ def certificate_lab(A: DenseOperator | Tensor | None = None) -> Lab:
     A: (m, n), n ≤ 512, real, finite, without a zero column; its columns are scaled to unit norm.
     Raises ValueError for another one.
     """
-    matrices, own = (FRAME, BASES, *SHAPES, COSINES), None
+    names, own = tuple(matrices()), None
     if A is not None:
         own = _own(A)
-        matrices = (YOURS, *matrices)
+        names = (YOURS, *names)
     return Lab(
         name="rip.certificate" if own is None else "rip.your-certificate",
         title="Certify a matrix" if own is None else "Certify your own matrix",
         controls=(
-            Choice("matrix", "matrix A", matrices, BASES if own is None else YOURS),
+            Choice("matrix", "matrix A", names, BASES if own is None else YOURS),
             Choice("weights", "weights Wᵀ", (ADJOINT, ANALYTIC), ADJOINT),
             Number(
                 "sparsity", "nonzero entries s", 4 if own is None else 1, 1, 10, 1, integer=True
@@ -210,18 +203,7 @@ def certify(
 
 
 def _problem(own: DenseOperator | None, matrix: str, weights: str) -> Problem:
-    generator, double = torch.Generator().manual_seed(0), torch.float64
-    if matrix == YOURS:
-        operator = own
-    elif matrix == FRAME:
-        operator = equiangular_frame(dtype=double)
-    elif matrix == BASES:
-        operator = identity_hadamard(64, dtype=double)
-    elif matrix == COSINES:
-        operator = unit_columns(partial_dct(96, 128, generator=generator, dtype=double).dense())
-    else:
-        shape = SHAPES[matrix]
-        operator = gaussian(*shape, generator=generator, dtype=double, unit_columns=True)
+    operator = own if matrix == YOURS else matrices()[matrix]
     if weights == ADJOINT:
         return Problem(matrix, operator, operator.dense())
     rows, columns = operator.shape

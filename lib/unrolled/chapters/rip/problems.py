@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import torch
 from torch import Tensor
@@ -22,15 +22,26 @@ from unrolled.sensing import (
 )
 
 __all__ = [
+    "BASES",
+    "COSINES",
+    "FRAME",
+    "GAUSSIAN",
+    "ROUNDING",
+    "TALL",
     "Problem",
     "Signals",
     "draw_signals",
     "greedy_thresholds",
+    "matrices",
     "problems",
     "trained_thresholds",
     "unit_columns",
 ]
 
+FRAME, BASES, COSINES = "frame 6×16", "[I, H] 64×128", "cosines 96×128"
+GAUSSIAN, TALL = "Gaussian 100×120", "Gaussian 200×40"
+
+ROUNDING = 1e-12  # a smaller entry outside the support is none
 GRID = 40  # thresholds that are tried for each layer
 
 
@@ -42,7 +53,7 @@ class Problem:
     operator: DenseOperator
     W: Tensor
 
-    @property
+    @cached_property
     def coherence(self) -> float:
         """max over i ≠ j of |wᵢᵀaⱼ|."""
         return generalised_coherence(self.W, self.operator)
@@ -54,22 +65,35 @@ def unit_columns(A: Tensor) -> DenseOperator:
 
 
 @cache
-def problems() -> tuple[Problem, ...]:
-    """The matrices that the reader chooses from, some with two kinds of weights."""
+def matrices() -> dict[str, DenseOperator]:
+    """The matrices that the reader chooses from, by name, with unit columns, float64."""
 
     def generator() -> torch.Generator:
         return torch.Generator().manual_seed(0)
 
     double = torch.float64
-    frame, bases = equiangular_frame(dtype=double), identity_hadamard(64, dtype=double)
-    random = gaussian(100, 120, generator=generator(), dtype=double, unit_columns=True)
-    cosines = unit_columns(partial_dct(96, 128, generator=generator(), dtype=double).dense())
+    shapes = {GAUSSIAN: (100, 120), "Gaussian 32×48": (32, 48), TALL: (200, 40)}
+    return {
+        FRAME: equiangular_frame(dtype=double),
+        BASES: identity_hadamard(64, dtype=double),
+        **{
+            name: gaussian(*shape, generator=generator(), dtype=double, unit_columns=True)
+            for name, shape in shapes.items()
+        },
+        COSINES: unit_columns(partial_dct(96, 128, generator=generator(), dtype=double).dense()),
+    }
+
+
+@cache
+def problems() -> tuple[Problem, ...]:
+    """Matrices with weights: W = A, or analytic ones where these are others."""
+    frame, bases, random, cosines = (matrices()[n] for n in (FRAME, BASES, GAUSSIAN, COSINES))
     return (
-        Problem("frame 6×16", frame, frame.dense()),
-        Problem("[I, H] 64×128", bases, bases.dense()),
-        Problem("Gaussian 100×120, W = A", random, random.dense()),
-        Problem("Gaussian 100×120, analytic W", random, analytic_weights(random)),
-        Problem("cosines 96×128, analytic W", cosines, analytic_weights(cosines)),
+        Problem(FRAME, frame, frame.dense()),
+        Problem(BASES, bases, bases.dense()),
+        Problem(f"{GAUSSIAN}, W = A", random, random.dense()),
+        Problem(f"{GAUSSIAN}, analytic W", random, analytic_weights(random)),
+        Problem(f"{COSINES}, analytic W", cosines, analytic_weights(cosines)),
     )
 
 
