@@ -48,12 +48,13 @@ picture: $(READY) ## draw the README's picture anew
 	@PYTHONPATH=. $(RUN) tools/picture.py
 
 clean: ## remove everything that was made, the environment too
-	rm -rf .venv _build .pytest_cache .ruff_cache .hypothesis lib/*.egg-info
+	rm -rf .venv _build .mypy_cache .pytest_cache .ruff_cache .hypothesis lib/*.egg-info
 	find lib tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lint: $(READY)
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
 
 # The browser of the tests. Set CHROMIUM=/path/to/chrome to use another one.
 chromium:

@@ -1,6 +1,7 @@
 """What the library needs: torch and numpy for its networks, and imports that run one way."""
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -81,12 +82,12 @@ def test_what_needs_more_is_refused(module, missing):
 
 # A room may import from the rooms before it.
 ORDER = (
-    "machine", "sensing", "signals", "prox", "iterations", "networks",
-    "training", "guarantees", "experiments",
+    "machine", "verdict", "checks", "sensing", "signals", "prox", "isometry", "iterations",
+    "networks", "training", "guarantees", "experiments",
 )  # fmt: skip
 BELOW = {room: set(ORDER[:place]) for place, room in enumerate(ORDER)}
 # Teaching stands apart: it shows anything, and knows nothing of networks.
-BELOW["teaching"] = {"machine"}
+BELOW["teaching"] = {"machine", "verdict"}
 # What a reader runs stands above all.
 BELOW["chapters"] = {*ORDER, "teaching"}
 BELOW["verify"] = BELOW["chapters"] | {"chapters"}
@@ -135,6 +136,28 @@ def test_every_room_has_its_place():
     assert not set(imported(LIBRARY / "__init__.py", LIBRARY))
 
 
+def rooms_in(table):
+    """The rooms in the first column of CONTRIBUTING's table, from top to bottom."""
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    names = [name for row in rows for name in CODE.findall(row)]
+    return [name.removesuffix("/").removesuffix(".py") for name in names]
+
+
+CODE = re.compile(r"`([^`]+)`")
+
+
+def test_the_picture_of_rooms_in_contributing_is_the_order_of_imports():
+    text = (LIBRARY.parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rooms = rooms_in(text)
+    assert rooms == [*ORDER, "teaching", "chapters", "verify", "__main__"]
+    assert set(rooms) == set(BELOW)
+    for place, room in enumerate(rooms):
+        assert BELOW[room] <= set(rooms[:place])
+    # A row too few or one in another place is noticed.
+    without = "\n".join(line for line in text.splitlines() if "`isometry/`" not in line)
+    assert rooms_in(without) != rooms
+
+
 def test_imports_run_one_way():
     assert against_the_order(LIBRARY) == set()
 
@@ -144,6 +167,8 @@ def test_imports_run_one_way():
     [
         ("sensing/dense.py", "from unrolled.networks import LISTA", "networks"),
         ("prox.py", "import unrolled.iterations", "iterations"),
+        ("checks.py", "from unrolled.sensing import DenseOperator", "sensing"),
+        ("isometry/exact.py", "from unrolled.networks import LISTA", "networks"),
         ("iterations/lasso.py", "def late():\n    from ..networks import lista", "networks"),
         ("networks/oamp.py", "from unrolled import training", "training"),
         ("training/fit.py", "from unrolled.guarantees.theorem import Theorem", "guarantees"),

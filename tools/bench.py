@@ -16,11 +16,11 @@ from math import comb
 import torch
 from torch import Tensor, nn
 
-from unrolled.guarantees.rip.branch_and_bound import branch_and_bound
-from unrolled.guarantees.rip.enumeration import enumerate_supports
-from unrolled.guarantees.rip.isometry import isometry_problem
-from unrolled.guarantees.rip.searches import greedy_search
-from unrolled.guarantees.rip.sparse_eigenvalue import Found, SparseEigenvalue
+from unrolled.isometry.branch_and_bound import branch_and_bound
+from unrolled.isometry.constants import isometry_problem
+from unrolled.isometry.enumeration import SECOND, enumerate_supports
+from unrolled.isometry.searches import greedy_search
+from unrolled.isometry.sparse_eigenvalue import Found, SparseEigenvalue
 from unrolled.machine import processor
 from unrolled.networks import (
     ALISTA,
@@ -295,7 +295,7 @@ def isometry_constants(device: torch.device, rounds: int) -> None:
     print("|--:|--:|--:|---|--:|--:|")
 
     def bounded(problem: SparseEigenvalue) -> Found:
-        return branch_and_bound(problem, greedy_search(problem), patience=600)
+        return branch_and_bound(problem, greedy_search(problem), effort=600 * SECOND)
 
     def enumerated(problem: SparseEigenvalue) -> Found:
         return enumerate_supports(problem, greedy_search(problem))

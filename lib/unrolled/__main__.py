@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 __all__ = ["main"]
 
@@ -25,7 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     run = actions.add_parser("run", help="run what is not recorded yet")
     run.add_argument("name")
     run.add_argument("--device", default="cpu")
-    run.add_argument("--only", metavar="KEY=VALUE", nargs="*", default=[], help="narrow it")
+    narrow = "run only these, as network=ALISTA selection=true snr=40; snr= means no noise"
+    run.add_argument("--only", metavar="KEY=VALUE", nargs="*", default=[], help=narrow)
     run.set_defaults(run=_experiment)
     actions.add_parser("list", help="name the experiments").set_defaults(run=_list)
     actions.add_parser("status", help="say what is recorded").set_defaults(run=_status)
@@ -46,13 +48,14 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _experiment(options: argparse.Namespace) -> int:
-    from unrolled.experiments import EXPERIMENTS
+    from unrolled.experiments import EXPERIMENTS, value_of
 
     if options.name not in EXPERIMENTS:
         raise ValueError(f"name is {options.name!r}; experiments are {', '.join(EXPERIMENTS)}")
-    only = dict(pair.split("=", 1) for pair in options.only if "=" in pair)
-    if len(only) != len(options.only):
+    pairs = [pair.partition("=") for pair in options.only]
+    if not all(equals for _, equals, _ in pairs):
         raise ValueError(f"--only is {' '.join(options.only)}; KEY=VALUE pairs are needed")
+    only = {key: value_of(text) for key, _, text in pairs}
     EXPERIMENTS[options.name].run(options.device, only=only, **_folder(options))
     return 0
 
@@ -66,18 +69,18 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from unrolled.experiments import EXPERIMENTS
+    from unrolled.experiments import EXPERIMENTS, label
 
     for name, experiment in EXPERIMENTS.items():
         missing = experiment.missing(**_folder(options))
         total = len(experiment.configurations)
         print(f"{name:<20} {total - len(missing)} of {total} configurations recorded")
         for configuration in missing:
-            print("  missing:", ", ".join(f"{key}={value}" for key, value in configuration.items()))
+            print("  missing:", label(configuration))
     return 0
 
 
-def _folder(options: argparse.Namespace) -> dict[str, Path]:
+def _folder(options: argparse.Namespace) -> dict[str, Any]:
     return {} if options.results is None else {"results": options.results}
 
 

@@ -7,14 +7,15 @@ nothing kept for the backward pass but its own output, which the next layer keep
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
-from unrolled.sensing.operator import check_kind, check_positive
+from unrolled.checks import check_kind, check_positive
 
 __all__ = ["largest", "soft_threshold"]
 
@@ -26,13 +27,17 @@ def soft_threshold(
 
     S_θ(u) = u/|u|·max(|u| − θ, 0), differentiable in u and θ; complex entries keep their phase.
 
-    u: (B, n). threshold: a number ≥ 0, or a tensor that broadcasts to u. A tensor may be learned
-    and is not checked, because a look at its sign would make a GPU wait; below zero it pushes
-    entries away from 0 by |θ|.
-    selected: (B, n) bool; entries that, where they exceed θ, pass as they are: support selection
-    (Chen et al. 2018), with `largest(u, count)` for instance.
-    Raises ValueError for a threshold that is a negative or non-finite number, and for shapes that
-    do not broadcast to that of u.
+    Args:
+        u: (B, n).
+        threshold: a number ≥ 0, or a tensor that broadcasts to u. A tensor may be learned and is
+            not checked, because a look at its sign would make a GPU wait; below zero it pushes
+            entries away from 0 by |θ|.
+        selected: (B, n) bool; entries that, where they exceed θ, pass as they are: support
+            selection (Chen et al. 2018), with `largest(u, count)` for instance.
+
+    Raises:
+        ValueError: a threshold that is a negative or non-finite number, or shapes that do not
+            broadcast to that of u.
     """
     check_kind("u", u, Tensor)
     if not isinstance(threshold, Tensor):
@@ -54,9 +59,16 @@ def soft_threshold(
 def largest(u: Tensor, count: int | Tensor) -> Tensor:
     """Mark the `count` entries of each row that are largest in size; ties are marked too.
 
-    u: (B, n). count: 0 … n, or a tensor (B,) of integers 0 … n, one for each row, which is not
-    checked, since a look would make a GPU wait. Returns (B, n) bool. Carries no gradient. Raises
-    ValueError for a number outside 0 … n.
+    Args:
+        u: (B, n).
+        count: 0 … n, or a tensor (B,) of integers 0 … n, one for each row, which is not checked,
+            since a look would make a GPU wait.
+
+    Returns:
+        (B, n) bool, which carries no gradient.
+
+    Raises:
+        ValueError: a number outside 0 … n.
     """
     size = u.detach().abs()
     if isinstance(count, Tensor):
@@ -103,12 +115,12 @@ class _SoftThreshold(torch.autograd.Function):
         return _shrink(u, threshold)
 
     @staticmethod
-    def setup_context(ctx: FunctionCtx, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
         ctx.save_for_backward(output)
         ctx.threshold_shape = inputs[1].shape
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
         (x,) = ctx.saved_tensors
         to_u = to_threshold = None
         if ctx.needs_input_grad[0]:
@@ -129,14 +141,12 @@ class _SelectiveThreshold(torch.autograd.Function):
         return torch.where(selected & (x != 0), u, x)
 
     @staticmethod
-    def setup_context(
-        ctx: FunctionCtx, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor
-    ) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
         ctx.save_for_backward(output, inputs[2])
         ctx.threshold_shape = inputs[1].shape
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, selected = ctx.saved_tensors
         to_u = to_threshold = None
         if ctx.needs_input_grad[0]:
@@ -163,7 +173,7 @@ def _shrink(u: Tensor, threshold: Tensor) -> Tensor:
 
 
 @cache
-def _fused():  # one CUDA kernel instead of four
+def _fused() -> Callable[[Tensor, Tensor], Tensor]:  # one CUDA kernel instead of four
     code = (
         "template <typename T> T soft_threshold(T u, T theta) {"
         " T size = u < 0 ? -u : u;"

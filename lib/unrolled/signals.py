@@ -13,13 +13,7 @@ from numbers import Integral, Real
 import torch
 from torch import Tensor
 
-from unrolled.sensing import check_batch
-from unrolled.sensing.operator import (
-    check_floating,
-    check_kind,
-    check_positive,
-    check_size,
-)
+from unrolled.checks import check_batch, check_floating, check_kind, check_positive, check_size
 
 __all__ = [
     "BernoulliGaussian",
@@ -51,11 +45,15 @@ class Prior:
     def denoise(self, r: Tensor, variance: float | Tensor) -> tuple[Tensor, Tensor]:
         """E[x | r] for r = x + N(0, variance), and its derivative with respect to r.
 
-        r: (B, n), real.
-        variance: a number > 0, or one for each row, (B, 1), which is not checked, because a look
-            at it would make a GPU wait.
+        Both results are like r.
 
-        Both results are like r. Raises ValueError for shapes and dtypes that do not fit.
+        Args:
+            r: (B, n), real.
+            variance: a number > 0, or one for each row, (B, 1), which is not checked, because a
+                look at it would make a GPU wait.
+
+        Raises:
+            ValueError: shapes and dtypes that do not fit.
         """
         return self._denoise(r, _noise(r, self.n, variance))
 
@@ -105,7 +103,10 @@ class Gaussian(Prior):
 class BernoulliGaussian(Prior):
     """Sparse signals: each entry is N(0, variance) with probability `rate`, and otherwise 0.
 
-    n ≥ 1, 0 < rate ≤ 1, 0 < variance < ∞; ValueError otherwise. Draws meet the rate to 2⁻²⁴.
+    n ≥ 1, 0 < rate ≤ 1, 0 < variance < ∞. Draws meet the rate to 2⁻²⁴.
+
+    Raises:
+        ValueError: numbers out of these ranges.
     """
 
     n: int
@@ -177,7 +178,10 @@ def sparse(
 ) -> Tensor:
     """Draw signals with exactly s nonzero entries, each N(0, 1), at random places: (count, n).
 
-    n ≥ 1, 0 ≤ s ≤ n; ValueError otherwise.
+    n ≥ 1, 0 ≤ s ≤ n.
+
+    Raises:
+        ValueError: numbers out of these ranges.
     """
     check_size("n", n)
     if not isinstance(s, Integral) or not 0 <= s <= n:
@@ -236,12 +240,16 @@ def piecewise_constant(
 def add_noise(y: Tensor, snr: float, generator: torch.Generator) -> Tensor:
     """Measure with noise: y + w, w white with variance ‖y‖²/m · 10^(−snr/10) in each row.
 
-    y: (B, m), real or complex floating point; complex noise is circular.
-    snr: the signal-to-noise ratio in dB, ∞ for no noise.
-
     The noise is drawn and scaled in double precision, so that a seed means the same noise in every
-    precision. Raises ValueError for other shapes and dtypes, for an snr that is NaN or −∞, and
-    where y + w is more than the dtype of y can hold.
+    precision.
+
+    Args:
+        y: (B, m), real or complex floating point; complex noise is circular.
+        snr: the signal-to-noise ratio in dB, ∞ for no noise.
+
+    Raises:
+        ValueError: other shapes and dtypes, an snr that is NaN or −∞, or y + w more than the dtype
+            of y can hold.
     """
     check_batch("y", y, y.shape[-1] if isinstance(y, Tensor) and y.ndim else 0)
     if not isinstance(snr, Real) or not snr > -math.inf:
@@ -265,8 +273,15 @@ def add_noise(y: Tensor, snr: float, generator: torch.Generator) -> Tensor:
 def nmse(estimate: Tensor, x: Tensor) -> Tensor:
     """The normalised mean squared error 10 log₁₀(Σ‖estimate − x‖²/Σ‖x‖²) over a batch, in dB.
 
-    x: (B, n), not zero. estimate: (B, n), or (…, B, n) for one error each. Returns (…), float64.
-    Raises ValueError for other shapes and for x = 0.
+    Args:
+        x: (B, n), not zero.
+        estimate: (B, n), or (…, B, n) for one error each.
+
+    Returns:
+        (…), float64.
+
+    Raises:
+        ValueError: other shapes, or x = 0.
     """
     check_kind("estimate", estimate, Tensor)
     check_kind("x", x, Tensor)

@@ -1,47 +1,38 @@
 """Everything the book claims, checked in one run.
 
-Each derivation step, sweep, dropped assumption, refutation and answer key counts one.
+Each derivation step, sweep, attained instance, dropped assumption, refutation and answer key counts
+one.
 """
 
 from __future__ import annotations
 
-import importlib
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 
-from unrolled.guarantees import Theorem, Verdict, registered
+from unrolled.chapters import BOOK, Chapter
 
-__all__ = ["CHAPTERS", "run"]
-
-# In the order of the book. Importing unrolled.chapters.NAME registers the guarantees that the
-# chapter shows; they are named NAME.….
-CHAPTERS = ("unrolling", "convergence", "rip")
+__all__ = ["run"]
 
 
-def verdicts(chapter: str, count: int) -> Iterator[tuple[str, Verdict]]:
-    """All checks of one chapter, each with the name of the guarantee or quick check it is of."""
-    quick_checks = importlib.import_module(f"unrolled.chapters.{chapter}").QUICK_CHECKS
-    for name, guarantee in registered().items():
-        if name.split(".")[0] != chapter:
-            continue
-        found = guarantee.verify(count) if isinstance(guarantee, Theorem) else guarantee.verify()
-        yield from ((name, verdict) for verdict in found)
-    for quick_check in quick_checks:
-        for label, passed, detail in quick_check.verify():
-            yield quick_check.name, Verdict(f"answer key: {label}", passed, detail)
-
-
-def run(only: str | None = None, *, count: int = 1000) -> int:
+def run(only: str | None = None, *, count: int = 1000, book: Sequence[Chapter] = BOOK) -> int:
     """Check all chapters, or `only` one; print a table and a closing line; return the failures.
 
-    count: random instances in each theorem's sweep.
+    Args:
+        only: the name of a chapter.
+        count: random instances in each theorem's sweep.
+        book: the chapters, in order.
+
+    Raises:
+        ValueError: no chapter of the book has the name `only`.
     """
-    if only is not None and only not in CHAPTERS:
-        raise ValueError(f"only is {only!r}; chapters are {', '.join(CHAPTERS)}")
+    chapters = [chapter for chapter in book if only in (None, chapter.name)]
+    if not chapters:
+        names = ", ".join(chapter.name for chapter in book)
+        raise ValueError(f"only is {only!r}; chapters are {names}")
     passed = failed = 0
     started = time.perf_counter()
-    for chapter in CHAPTERS if only is None else (only,):
-        for name, verdict in verdicts(chapter, count):
+    for chapter in chapters:
+        for name, verdict in chapter.verify(count):
             mark = "ok  " if verdict.passed else "FAIL"
             print(f"{mark} {name:<28} {_short(verdict.label):<62} {verdict.detail}", flush=True)
             passed += verdict.passed

@@ -48,11 +48,10 @@ def test_the_cells_of_a_chapter_have_ids_of_their_own(path: Path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=IDS)
-def test_a_chapter_runs_in_a_minute_on_one_core_with_little_memory(path: Path, built: Path):
+def test_a_chapter_runs_on_one_core_with_little_memory(path: Path, built: Path):
     page = built / path.relative_to(ROOT).with_suffix(".html")
     run = Colophon.from_html(page.read_text(encoding="utf-8"))
     assert "1 core," in run.hardware
-    assert run.seconds <= 60
     assert run.peak_memory <= 1500
 
 

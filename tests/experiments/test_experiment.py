@@ -1,13 +1,11 @@
 """Recordings: each configuration once, whole or not at all; and what the book has recorded."""
 
 import json
-import math
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
-import torch
 
 from unrolled.__main__ import main
 from unrolled.experiments import EXPERIMENTS, Experiment, experiment
@@ -17,39 +15,43 @@ class Killed(Exception):
     pass
 
 
-def counting(kill_at=None, recipe="count"):
+def counting(kill_at="never", by=1):
     calls = []
 
     def measure(configuration, device, folder):
         calls.append(configuration["size"])
         if configuration["size"] == kill_at:
             raise Killed
-        return [{"layer": k, "error": float(configuration["size"]) * k} for k in range(2)]
+        return [{"layer": k, "error": 0.1 * k, "exit": k == 1} for k in range(2)]
 
-    sizes = tuple({"size": size, "kind": "a, b"} for size in ("1", "2.0", "inf"))
-    return Experiment("counting", "counts", sizes, lambda _: recipe, measure), calls
+    sizes = tuple({"size": size, "kind": "a, b"} for size in (1, 2.0, None))
+    return Experiment("counting", "counts", sizes, lambda _: {"by": by}, measure), calls
 
 
 def test_runs_what_is_missing_and_nothing_twice(tmp_path):
-    killed, calls = counting(kill_at="2.0")
+    killed, calls = counting(kill_at=2.0)
     with pytest.raises(Killed):
         killed.run(results=tmp_path)
-    assert calls == ["1", "2.0"]
+    assert calls == [1, 2.0]
     # What the interrupted run took counts too.
     clock = next(tmp_path.glob(".counting/2.0-*/seconds"))
     clock.write_text("1000")
     whole, calls = counting()
-    assert [c["size"] for c in whole.missing(tmp_path)] == ["2.0", "inf"]
+    assert [c["size"] for c in whole.missing(tmp_path)] == [2.0, None]
     whole.run(results=tmp_path)
-    assert calls == ["2.0", "inf"]
+    assert calls == [2.0, None]
     whole.run(results=tmp_path)
-    assert calls == ["2.0", "inf"]
+    assert calls == [2.0, None]
     assert whole.rows(tmp_path)[:3] == [
-        {"size": 1, "kind": "a, b", "layer": 0, "error": 0.0},
-        {"size": 1, "kind": "a, b", "layer": 1, "error": 1.0},
-        {"size": 2.0, "kind": "a, b", "layer": 0, "error": 0.0},
+        {"size": 1, "kind": "a, b", "layer": 0, "error": 0.0, "exit": False},
+        {"size": 1, "kind": "a, b", "layer": 1, "error": 0.1, "exit": True},
+        {"size": 2.0, "kind": "a, b", "layer": 0, "error": 0.0, "exit": False},
     ]
-    assert whole.rows(tmp_path)[-1]["error"] == math.inf
+    # Configurations come back as what they were, None as an empty cell.
+    assert whole.rows(tmp_path, only={"size": None}) == whole.rows(tmp_path)[4:]
+    assert [entry["configuration"] for entry in whole.provenance(tmp_path)] == [
+        *whole.configurations
+    ]
     assert [entry["seconds"] > 999 for entry in whole.provenance(tmp_path)] == [False, True, False]
     assert not [file for file in tmp_path.glob(".counting/*") if file.suffix != ".lock"]
     for entry in whole.provenance(tmp_path):
@@ -77,32 +79,34 @@ def test_rows_without_provenance_are_replaced(tmp_path, monkeypatch):
 
 def test_only_narrows(tmp_path):
     recorded, calls = counting()
-    recorded.run(results=tmp_path, only={"size": "inf"})
-    assert calls == ["inf"]
-    with pytest.raises(ValueError, match="no configuration of counting"):
-        recorded.run(results=tmp_path, only={"sise": "inf"})
+    recorded.run(results=tmp_path, only={"size": None})
+    assert calls == [None]
+    for only in ({"sise": None}, {"size": "1"}, {"size": 3}):
+        with pytest.raises(ValueError, match="no configuration of counting"):
+            recorded.run(results=tmp_path, only=only)
 
 
 def test_another_recipe_is_another_recording(tmp_path):
     counting()[0].run(results=tmp_path)
-    changed, calls = counting(recipe="count better")
-    changed.run(results=tmp_path, only={"size": "2.0"})
-    assert calls == ["2.0"]
+    assert counting()[0].missing(tmp_path) == []
+    changed, calls = counting(by=2)
+    changed.run(results=tmp_path, only={"size": 2.0})
+    assert calls == [2.0]
     assert len(changed.rows(tmp_path)) == 6
     assert [entry["recipe"] for entry in changed.provenance(tmp_path)] == [
-        "count", "count", "count better",
+        {"by": 1}, {"by": 1}, {"by": 2},
     ]  # fmt: skip
-    assert [c["size"] for c in changed.missing(tmp_path)] == ["1", "inf"]
+    assert [c["size"] for c in changed.missing(tmp_path)] == [1, None]
 
 
 def test_another_recipe_may_measure_other_things(tmp_path):
-    counting()[0].run(results=tmp_path, only={"size": "1"})
-    other = replace(counting("other")[0], recipe=lambda _: "other", measure=lambda *_: [{"gap": 3}])
-    other.run(results=tmp_path, only={"size": "2.0"})
+    counting()[0].run(results=tmp_path, only={"size": 1})
+    other = replace(counting(by=2)[0], measure=lambda *_: [{"gap": 3}])
+    other.run(results=tmp_path, only={"size": 2.0})
     assert other.rows(tmp_path) == [
-        {"size": 1, "kind": "a, b", "layer": 0, "error": 0.0, "gap": ""},
-        {"size": 1, "kind": "a, b", "layer": 1, "error": 1.0, "gap": ""},
-        {"size": 2.0, "kind": "a, b", "layer": "", "error": "", "gap": 3},
+        {"size": 1, "kind": "a, b", "layer": 0, "error": 0.0, "exit": False, "gap": None},
+        {"size": 1, "kind": "a, b", "layer": 1, "error": 0.1, "exit": True, "gap": None},
+        {"size": 2.0, "kind": "a, b", "layer": None, "error": None, "exit": None, "gap": 3},
     ]
 
 
@@ -120,14 +124,14 @@ def slowly(path, text):
 experiment._write_atomically = slowly
 
 results, first = Path(sys.argv[1]), int(sys.argv[2])
-sizes = tuple({"size": str(size)} for size in range(12))
-measure = lambda configuration, *_: [{"twice": 2 * int(configuration["size"])}]
-recorded = Experiment("shared", "", sizes, lambda _: "", measure)
+sizes = tuple({"size": size} for size in range(12))
+measure = lambda configuration, *_: [{"twice": 2 * configuration["size"]}]
+recorded = Experiment("shared", "", sizes, lambda _: {}, measure)
 (results / f"{first}.ready").touch()
 while len(list(results.glob("*.ready"))) < 2:
     time.sleep(0.01)
 for size in range(first, 12, 2):
-    recorded.run(results=results, only={"size": str(size)})
+    recorded.run(results=results, only={"size": size})
 """
     processes = [
         subprocess.Popen([sys.executable, "-c", command, str(tmp_path), str(first)])
@@ -150,14 +154,14 @@ def test_a_configuration_that_is_being_recorded_is_left_to_its_process(tmp_path)
 
     def measure(configuration, device, folder):
         # As another process would: while the first configuration is measured, run all the others.
-        if configuration["size"] == "1":
+        if configuration["size"] == 1:
             inner.run(results=tmp_path, report=reports.append)
         return [{"layer": 0, "error": 0.0}]
 
     outer = replace(inner, measure=measure)
     outer.run(results=tmp_path, report=lambda _: None)
-    assert inner_calls == ["2.0", "inf"]
-    assert "counting: size 1, kind a, b: left to the process that is recording it" in reports
+    assert inner_calls == [2.0, None]
+    assert "counting: size=1 'kind=a, b': left to the process that is recording it" in reports
     # What the inner run has recorded in the meantime is neither run again nor lost.
     assert len(outer.rows(tmp_path)) == 1 + 2 + 2
     assert len(outer.provenance(tmp_path)) == 3
@@ -165,7 +169,7 @@ def test_a_configuration_that_is_being_recorded_is_left_to_its_process(tmp_path)
 
 def test_what_no_commit_holds_is_said(tmp_path, monkeypatch):
     for commit, said in (("1234567", False), ("1234567+", True), (None, True)):
-        monkeypatch.setattr(experiment, "_commit", lambda _, commit=commit: commit)
+        monkeypatch.setattr(experiment, "commit_of", lambda _, commit=commit: commit)
         recorded, reports = counting()[0], []
         results = tmp_path / str(commit)
         recorded.run(results=results, report=reports.append)
@@ -173,32 +177,6 @@ def test_what_no_commit_holds_is_said(tmp_path, monkeypatch):
         assert recorded.provenance(results)[0]["commit"] == commit
         recorded.run(results=results, report=reports.append)  # nothing to run, nothing to say
         assert sum("reproduced" in r for r in reports) == said
-
-
-def test_the_commit_is_that_of_the_code(tmp_path):
-    """New and changed files of the code's folder leave a mark, those outside it none."""
-
-    def git(*arguments):
-        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
-        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, timeout=60)
-
-    code = tmp_path / "code"
-    code.mkdir()
-    git("init", "-q")
-    assert experiment._commit(code) is None
-    (code / "a.py").write_text("1")
-    git("add", ".")
-    git("commit", "-q", "-m", "a")
-    clean = experiment._commit(code)
-    assert clean
-    assert not clean.endswith("+")
-    (tmp_path / "rows.csv").write_text("2")
-    assert experiment._commit(code) == clean
-    (code / "b.py").write_text("3")
-    assert experiment._commit(code) == clean + "+"
-    (code / "b.py").unlink()
-    (code / "a.py").write_text("4")
-    assert experiment._commit(code) == clean + "+"
 
 
 @pytest.mark.parametrize(
@@ -214,14 +192,28 @@ def test_rows_that_cannot_be_kept_are_refused(tmp_path, rows):
 @pytest.mark.parametrize(
     ("configurations", "sentence"),
     [
-        (({"a": "1"}, {"b": "1"}), "other keys"),
-        (({"a": "1"}, {"a": "2"}, {"a": "1"}), r"configurations\[2\] .* there twice"),
-        (({"a": 1},), "strings are needed"),
+        (({"a": "x"}, {"b": "x"}), "other keys"),
+        (({"a": "x"}, {"a": None}, {"a": "x"}), r"configurations\[2\] .* there twice"),
+        (({"a": 40}, {"a": 40.0}), r"configurations\[1\] .* there twice"),
+        (({"a": 1}, {"a": (1,)}), r"configurations\[1\]\.a is \(1,\)"),
+        (({"a": float("inf")},), r"configurations\[0\]\.a is inf"),
+        # A table has no quotes: these would come back as 40, True and None.
+        (({"a": "40"},), r"configurations\[0\]\.a is '40', which a table gives back as 40"),
+        (({"a": "true"},), "is 'true', which a table gives back as True"),
+        (({"a": ""},), "is '', which a table gives back as None"),
     ],
 )
 def test_configurations_that_cannot_be_told_apart_are_refused(configurations, sentence):
     with pytest.raises(ValueError, match=sentence):
         replace(counting()[0], configurations=configurations)
+
+
+def test_a_recipe_that_cannot_be_kept_is_refused(tmp_path):
+    for value in (float("nan"), counting):
+        wrong = replace(counting()[0], recipe=lambda _, value=value: {"a": [{"b": value}]})
+        for use in (wrong.missing, lambda folder, wrong=wrong: wrong.run(results=folder)):
+            with pytest.raises(ValueError, match=r"recipe\.a\[0\]\.b is "):
+                use(tmp_path)
 
 
 def test_no_value_leads_out_of_the_folder_of_results(tmp_path):
@@ -246,17 +238,22 @@ def test_what_the_book_has_recorded_is_whole(recorded):
     assert all(configuration in recorded.configurations for configuration in configurations)
     assert len({json.dumps(c) for c in configurations}) == len(configurations)
     for configuration in configurations:
-        assert any(
-            configuration.items() <= {key: str(value) for key, value in row.items()}.items()
-            for row in rows
-        )
+        assert any(configuration.items() <= row.items() for row in rows)
+    # Every row is of a configuration, and nothing is recorded by a recipe of the past.
+    keys = recorded.configurations[0]
+    assert all({key: row[key] for key in keys} in configurations for row in rows)
+    assert recorded.missing() == []
 
 
 def test_the_command_line(tmp_path, capsys):
     assert main(["experiments", "list"]) == 0
     assert "lista-depth" in capsys.readouterr().out
     assert main(["experiments", "status", "--results", str(tmp_path)]) == 0
-    assert "0 of 24 configurations" in capsys.readouterr().out
+    status = capsys.readouterr().out
+    assert "0 of 24 configurations" in status
+    assert "missing: network=ALISTA selection=true snr=40\n" in status
+    assert main(["experiments", "status"]) == 0
+    assert "24 of 24 configurations" in capsys.readouterr().out
     for arguments, sentence in (
         (["no-such"], "name is 'no-such'; experiments are lista-depth"),
         (["lista-depth", "--only", "network"], "KEY=VALUE"),
@@ -266,23 +263,10 @@ def test_the_command_line(tmp_path, capsys):
         assert sentence in capsys.readouterr().err
 
 
-def test_a_small_run_of_lista_depth(monkeypatch):
-    """The whole path of one configuration, at a size that takes a second."""
-    from unrolled.experiments import lista_depth
-
-    for name, value in {"M": 20, "N": 40, "TEST": 100}.items():
-        monkeypatch.setattr(lista_depth, name, value)
-    recipe = lista_depth.Recipe(
-        lambda A: lista_depth.ALISTA(A, lista_depth.DEPTH), 2, 1, 5, 1e-2, 1e-3
-    )
-    monkeypatch.setitem(lista_depth.NETWORKS, "ALISTA", recipe)
-    coupled = replace(recipe, build=lambda A: lista_depth.LISTACP(A, lista_depth.DEPTH))
-    monkeypatch.setitem(lista_depth.NETWORKS, "LISTA-CP", coupled)
-    few = lista_depth.Search(few=10, batch=20)
-    monkeypatch.setitem(lista_depth.NETWORKS, "HyperLISTA", few)
-    for name in ("ALISTA", "LISTA-CP", "HyperLISTA", "ISTA"):
-        rows = lista_depth._measure({"network": name, "snr": "40"}, torch.device("cpu"), None)
-        assert [row["layer"] for row in rows] == list(range(17))
-        assert rows[0]["nmse"] == 0
-        assert rows[-1]["nmse"] < -1
-        assert (rows[-1]["step"] != "") == (name == "ALISTA")
+def test_the_command_line_narrows_by_values(tmp_path, monkeypatch):
+    recorded, calls = counting()
+    monkeypatch.setitem(EXPERIMENTS, "counting", recorded)
+    for pairs in (["size=2.0"], ["kind=a, b", "size="]):
+        command = ["experiments", "run", "counting", "--results", str(tmp_path), "--only", *pairs]
+        assert main(command) == 0
+    assert calls == [2.0, None]

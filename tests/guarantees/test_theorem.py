@@ -6,8 +6,20 @@ import pytest
 import sympy as sp
 import torch
 
-from unrolled.guarantees import Assumption, Refutation, Theorem, theorem
-from unrolled.guarantees.theorem import evaluate
+from unrolled.guarantees import (
+    AT_LEAST,
+    AT_MOST,
+    EQUAL,
+    Assumption,
+    Derivation,
+    NoDerivation,
+    Refutation,
+    Relation,
+    Step,
+    Theorem,
+    dropped,
+    evaluate,
+)
 
 a = sp.Symbol("a", positive=True)
 double = sp.Symbol("d", positive=True)
@@ -20,19 +32,21 @@ def between_zero_and_one(generator):
 SQUARE = Theorem(
     name="test.square",
     title="Squares shrink",
-    statement="For $a$ in $[0,1]$: ${quantity} {relation} {bound}$, $d={d}$.",
+    statement="For $a$ in $[0,1]$: $<<quantity>> <<relation>> <<bound>>$, $d=<<d>>$.",
     assumptions=(
         Assumption("$a$ is at most 1", lambda generator: 1 + between_zero_and_one(generator)),
         Assumption("$a$ is a number"),
     ),
     quantity="a^2",
-    relation="<=",
+    relation=AT_MOST,
     bound=double / 2,
     where={double: 2 * a},
     draw=between_zero_and_one,
     measure=lambda instance: instance**2,
     values=lambda instance: {a: instance},
     source="Arithmetic.",
+    derivation=NoDerivation("school"),
+    attained=lambda generator: 1.0,
 )
 
 REFUTED = Refutation(
@@ -40,7 +54,7 @@ REFUTED = Refutation(
     title="squares grow",
     claim="A square is larger than the number.",
     quantity="a^2",
-    relation=">=",
+    relation=AT_LEAST,
     bound=a,
     instance=lambda generator: 0.5,
     measure=lambda instance: instance**2,
@@ -81,28 +95,51 @@ def test_dropping_an_assumption_breaks_the_conclusion():
 def test_an_assumption_that_is_not_needed_fails_the_verification():
     idle = replace(SQUARE, assumptions=(Assumption("idle", between_zero_and_one),))
     verdicts = {verdict.label: verdict.passed for verdict in idle.verify(10)}
-    assert verdicts == {"sweep: Squares shrink": True, "dropped: idle": False}
+    assert verdicts == {
+        "sweep: Squares shrink": True,
+        "attained: Squares shrink": True,
+        "dropped: idle": False,
+    }
+
+
+def test_a_bound_that_is_not_attained_fails_the_verification():
+    assert SQUARE.attain().passed
+    assert replace(SQUARE, attained=None).attain() is None
+    loose = replace(SQUARE, attained=lambda generator: 0.5)
+    assert not loose.attain().passed
+    assert [v.label for v in loose.verify(10) if not v.passed] == ["attained: Squares shrink"]
+
+
+def test_a_derivation_is_part_of_the_verification():
+    steps = (Step.less("true", a, 2 * a, gap=a), Step.less("false", a, a / 2, gap=a))
+    verdicts = replace(SQUARE, derivation=Derivation(steps)).verify(10)
+    assert [v.passed for v in verdicts[:2]] == [True, False]
 
 
 @pytest.mark.parametrize(
     ("relation", "shift", "holds"),
     [
-        ("<=", 0.1, False),
-        (">=", 0.1, True),
-        (">=", -0.1, False),
-        ("=", 0.0, True),
-        ("=", 1e-6, False),
+        (AT_MOST, 0.1, False),
+        (AT_LEAST, 0.1, True),
+        (AT_LEAST, -0.1, False),
+        (EQUAL, 0.0, True),
+        (EQUAL, 1e-6, False),
     ],
 )
 def test_relations(relation, shift, holds):
     shifted = replace(
-        SQUARE, relation=relation, bound=a, where={}, measure=lambda instance: instance + shift
+        SQUARE,
+        statement="",
+        relation=relation,
+        bound=a,
+        where={},
+        measure=lambda instance: instance + shift,
     )
     assert shifted.check(50).passed is holds
 
 
 def test_nan_never_holds():
-    for relation in theorem.RELATIONS:
+    for relation in Relation:
         broken = replace(SQUARE, relation=relation, measure=lambda instance: float("nan"))
         assert not broken.check(3).passed
 
@@ -112,7 +149,7 @@ def test_markdown_comes_from_the_expression():
     assert ":::{prf:theorem} Squares shrink" in shown
     assert ":label: thm-test-square" in shown
     assert rf"$a^2 \le {sp.latex(double / 2)}$, $d={sp.latex(2 * a)}$" in shown
-    assert "{" + "bound}" not in shown
+    assert "<<" not in shown
     assert "- $a$ is at most 1" in shown
 
 
@@ -130,19 +167,55 @@ def test_a_claim_within_its_margin_is_not_refuted():
 
 
 def test_bad_arguments_are_refused():
-    with pytest.raises(ValueError, match="relation is '<'"):
-        replace(SQUARE, relation="<")
-    with pytest.raises(ValueError, match="relation is '≤'"):
+    with pytest.raises(ValueError, match="relation is a str; a Relation is needed"):
+        replace(SQUARE, relation="<=")
+    with pytest.raises(ValueError, match="relation is a str"):
         replace(REFUTED, relation="≤")
+    with pytest.raises(ValueError, match="derivation is a NoneType"):
+        replace(SQUARE, derivation=None)
+    with pytest.raises(ValueError, match="reason is empty"):
+        NoDerivation(" ")
     with pytest.raises(ValueError, match="count is 0"):
         SQUARE.check(0)
     with pytest.raises(ValueError, match="values lacks a"):
         evaluate(a + 1, {})
 
 
-def test_a_name_is_registered_once(monkeypatch):
-    monkeypatch.setattr(theorem, "_REGISTRY", {})
-    theorem.register(SQUARE, REFUTED)
-    assert list(theorem.registered()) == ["test.square", "test.cube"]
-    with pytest.raises(ValueError, match="taken"):
-        theorem.register(SQUARE)
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"statement": "<<quantity>> <<relatoin>> <<bound>>"}, "asks for <<relatoin>>; there are"),
+        ({"statement": "<<D>>"}, "asks for <<D>>"),
+        ({"formulas": {"decay": a}}, "formulas of test.square has <<decay>>, which it never shows"),
+    ],
+)
+def test_a_placeholder_and_what_fills_it_belong_together(changes, words):
+    with pytest.raises(ValueError, match=words):
+        replace(SQUARE, **changes)
+
+
+def test_placeholders_are_filled_in_one_pass_and_latex_is_left_alone():
+    # A formula named like a word of the statement, and one that reads like a placeholder itself.
+    tricky = replace(
+        SQUARE,
+        statement=r"$\text{decay}$ and $\underbrace{<<decay>>}_{\text{decay}}$: <<bound>>.",
+        formulas={"decay": sp.Symbol("<<bound>>")},
+    )
+    shown = tricky.to_markdown()
+    assert r"$\text{decay}$ and $\underbrace{<<bound>>}_{\text{decay}}$: " in shown
+    assert sp.latex(double / 2) in shown
+
+
+def test_dropped_shows_every_broken_conclusion():
+    table = dropped((SQUARE, REFUTED))
+    ((theorem, statement, sweep),) = table.rows
+    assert theorem is SQUARE
+    assert statement == "$a$ is at most 1"
+    assert not sweep.passed
+    shown = table._repr_markdown_()
+    assert shown.count("✗ fails") == 1
+    assert "Squares shrink" in shown
+    idle = replace(SQUARE, assumptions=(Assumption("idle", between_zero_and_one),))
+    assert "✓ holds" in dropped((idle,))._repr_markdown_()
+    with pytest.raises(ValueError, match="no theorem"):
+        dropped((REFUTED,))

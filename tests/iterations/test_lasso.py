@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unrolled.iterations import duality_gap, fista, ista
-from unrolled.networks import ALISTA, analytic_weights
+from unrolled.networks import ALISTA
 from unrolled.prox import soft_threshold
-from unrolled.sensing import DenseOperator
+from unrolled.sensing import DenseOperator, analytic_weights
 
 draws = settings(deadline=None, max_examples=10)
 seeds = st.integers(0, 2**31)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unrolled.guarantees.convergence import expressions as ex
+from unrolled.guarantees.convergence import symbols as ex
 from unrolled.iterations import (
     chebyshev_steps,
     gradient_descent,

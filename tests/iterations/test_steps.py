@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unrolled import iterations
-from unrolled.guarantees.convergence import expressions as ex
+from unrolled.guarantees.convergence import symbols as ex
 
 draws = settings(deadline=None)  # the first use of an expression takes longer
 depths = st.integers(1, 10)

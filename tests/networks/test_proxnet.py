@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from unrolled.networks.proxnet import ProxNet, SoftThreshold, pushforward
+from unrolled.networks.images import pushforward
+from unrolled.networks.proxnet import ProxNet, SoftThreshold
 from unrolled.prox import soft_threshold
 
 FLOAT = torch.float64

@@ -16,11 +16,10 @@ from unrolled.networks import (
     GradientNet,
     HyperLISTA,
     TiLISTA,
-    analytic_weights,
     selection_schedule,
 )
 from unrolled.prox import largest, soft_threshold
-from unrolled.sensing import gaussian, partial_dct
+from unrolled.sensing import analytic_weights, gaussian, partial_dct
 
 PENALTY = 0.07
 # A constructor that takes only the matrix and the depth, for each network and each of its kinds.

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd.gradcheck import GradcheckError, gradcheck
 
+from unrolled.checks import check_batch, check_positive, check_size
 from unrolled.sensing import (
     DenseOperator,
     SensingOperator,
-    check_batch,
     equiangular_frame,
     gaussian,
     identity_hadamard,
@@ -24,7 +24,6 @@ from unrolled.sensing import (
     partial_hadamard,
     with_spectrum,
 )
-from unrolled.sensing.operator import check_positive, check_size
 
 REAL, COMPLEX = torch.float64, torch.complex128
 SPECTRUM = torch.tensor([0.0, 0.3, 1.0, 2.0, 5.0])
@@ -98,7 +97,7 @@ def test_adjoint_is_the_adjoint(name, dtype, seed):
 
 def test_a_transpose_is_no_adjoint_of_a_complex_matrix():
     class Transposed(DenseOperator):
-        def _adjoint(self, y):
+        def unchecked_adjoint(self, y):
             return y @ self.A
 
     operator = Transposed(build("wide", COMPLEX).dense())
@@ -278,9 +277,9 @@ def test_inside_a_network_nothing_is_looked_at(name, dtype):
     operator = build(name, dtype)
     m, n = operator.shape
     calls = [
-        (operator, operator._forward, n),
-        (operator.adjoint, operator._adjoint, m),
-        (lambda r: operator.lmmse(r, 0.1), lambda r: operator._lmmse(r, 0.1), m),
+        (operator, operator.unchecked_forward, n),
+        (operator.adjoint, operator.unchecked_adjoint, m),
+        (lambda r: operator.lmmse(r, 0.1), lambda r: operator.unchecked_lmmse(r, 0.1), m),
     ]
     for checked, unchecked, width in calls:
         entries = batch(2, width, dtype, 0)

@@ -174,25 +174,31 @@ def agree(here, there):
 
 
 def settings_of(explorable):
-    grids = [[(s.name, value) for value in s.values] for s in explorable.sliders]
+    grids = [[(s.symbol, value) for value in s.values] for s in explorable.sliders]
     return [dict(setting) for setting in itertools.product(*grids)]
+
+
+def named(setting):
+    return {symbol.name: value for symbol, value in setting.items()}
 
 
 @pytest.mark.parametrize("make", [polynomials, gaussian])
 def test_vega_computes_what_python_computes_at_every_setting(make):
     explorable = make()
     for setting in settings_of(explorable):
-        agree(explorable.evaluate(**setting), computed(explorable, **setting))
+        agree(explorable.evaluate(setting), computed(explorable, **named(setting)))
 
 
 def test_a_disagreement_is_noticed():
     explorable = polynomials()
     with pytest.raises(AssertionError):
-        agree(explorable.evaluate(kappa=100), computed(explorable, kappa=10))
+        agree(explorable.evaluate({kappa: 100}), computed(explorable, kappa=10))
     rows = table()
     rows["eta_1"][5] *= 1 + 1e-5
     with pytest.raises(AssertionError):
-        agree(polynomials(rows=rows).evaluate(kappa=10, K=2), computed(explorable, kappa=10, K=2))
+        agree(
+            polynomials(rows=rows).evaluate({kappa: 10, K: 2}), computed(explorable, kappa=10, K=2)
+        )
     spec_changed = gaussian(digits=6)
     panel = spec_changed.panels[0]
     first = Sequence(index=k, range=(0, K), series={"theory": (noise + c) ** k})
@@ -205,32 +211,32 @@ def test_the_truth_is_computed_and_not_only_agreed_on():
     explorable = polynomials()
     factor = {}
     for setting in settings_of(explorable):
-        curves, _, bars = explorable.evaluate(**setting)
+        curves, _, bars = explorable.evaluate(setting)
         x, chebyshev = curves["Chebyshev"]
         np.testing.assert_allclose(chebyshev, curves["from rows"][1], atol=1e-3)
-        sigma = (setting["kappa"] + 1) / (setting["kappa"] - 1)
-        bound = 1 / np.polynomial.Chebyshev.basis(int(setting["K"]))(sigma)
+        sigma = (setting[kappa] + 1) / (setting[kappa] - 1)
+        bound = 1 / np.polynomial.Chebyshev.basis(int(setting[K]))(sigma)
         assert chebyshev.max() == pytest.approx(bound, rel=1e-9)
-        assert (x[0], x[-1]) == (1, setting["kappa"])
-        factor[setting["kappa"], setting["K"]] = bars["truth"][1][1]
+        assert (x[0], x[-1]) == (1, setting[kappa])
+        factor[setting[kappa], setting[K]] = bars["truth"][1][1]
     assert factor[1000, 1] > factor[10, 1] > factor[10, 4]
 
 
 def test_rows_may_come_in_any_order():
     rows = {name: column[::-1] for name, column in table().items()}
-    agree(polynomials(rows=rows).evaluate(kappa=100), computed(polynomials(), kappa=100))
+    agree(polynomials(rows=rows).evaluate({kappa: 100}), computed(polynomials(), kappa=100))
 
 
 def test_rows_may_be_a_data_frame():
     pandas = pytest.importorskip("pandas")
     explorable = polynomials(rows=pandas.DataFrame(table()))
-    agree(explorable.evaluate(kappa=100), computed(polynomials(), kappa=100))
+    agree(explorable.evaluate({kappa: 100}), computed(polynomials(), kappa=100))
     points = Points(rows=pandas.DataFrame(dots()), x="k", y="nmse", series="rule")
     assert points.labels == ("AMP", "network, trained")
 
 
 def test_points_follow_the_sliders():
-    (panel,) = gaussian().evaluate(**{"c": 0.25, "sigma^2": 0.01, "K": 2})
+    (panel,) = gaussian().evaluate({c: 0.25, noise: 0.01, K: 2})
     x, y = panel["AMP"]
     assert x.tolist() == [0, 1, 2]
     np.testing.assert_allclose(y, [1 / 3 + 0.02, 0.25 / 3 + 0.02, 0.0625 / 3 + 0.02], rtol=1e-5)
@@ -311,12 +317,15 @@ def test_the_numbers_of_a_large_table_stay_small():
     noise = np.random.default_rng(0).normal(size=(10, len(settings)))
     rows = {"kappa": [s[0] for s in settings], "K": [s[1] for s in settings]}
     rows |= {f"a_{j}": column for j, column in enumerate(noise)}
-    moved = tuple(Slider(symbol=sympy.Symbol(n), label=n, values=v) for n, v in values.items())
+    moved = tuple(
+        Slider(symbol=symbol, label=symbol.name, values=values[symbol.name])
+        for symbol in (kappa, K)
+    )
     series = {"sum": sum(sympy.Symbol(f"a_{j}") for j in range(10)) * lam}
     panel = Panel(layers=(Curves(x=lam, domain=(0, 1), series=series),))
     explorable = polynomials(sliders=moved, panels=(panel,), rows=rows)
     assert len(explorable.page()) < 120_000
-    agree(explorable.evaluate(kappa=51, K=20), computed(explorable, kappa=51, K=20))
+    agree(explorable.evaluate({kappa: 51, K: 20}), computed(explorable, kappa=51, K=20))
 
 
 def without(rows, place):
@@ -372,8 +381,12 @@ def one(**changes):
         (lambda: Slider(symbol=K, label="K", values=(1,)), "at least two"),
         (lambda: Slider(symbol=K, label=" ", values=(1, 2)), "label"),
         (lambda: Slider(symbol=K, label="K", values=(1, 2), show=("one",)), "1 names for 2 values"),
-        (lambda: polynomials().evaluate(kappa=3), "kappa must be one of"),
-        (lambda: polynomials().evaluate(mu=3), "mu is no slider"),
+        (lambda: polynomials().evaluate({kappa: 3}), "kappa must be one of"),
+        (lambda: polynomials().evaluate({lam: 3}), "settings has lambda, no slider's symbol"),
+        (
+            lambda: polynomials().evaluate({sympy.Symbol("kappa"): 10}),
+            "settings has kappa, no slider's symbol",
+        ),
     ],
 )
 def test_what_cannot_work_is_refused_in_words(build, message):

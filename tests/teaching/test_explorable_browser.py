@@ -193,15 +193,15 @@ def test_a_slider_moves_the_curve_by_keyboard_and_both_sides_agree(opened):
         "(d) => document.querySelector('.mark-line path').getAttribute('d') !== d", arg=before[0]
     )
     assert all(old != new for old, new in zip(before, paths(page, CURVES), strict=True))
-    agree(CURVES.evaluate(kappa=100), shown(page, CURVES))
+    agree(CURVES.evaluate({kappa: 100}), shown(page, CURVES))
     with pytest.raises(AssertionError):
-        agree(CURVES.evaluate(kappa=10), shown(page, CURVES))
+        agree(CURVES.evaluate({kappa: 10}), shown(page, CURVES))
     for kappa_key, kappa_value in (("Home", 2), ("End", 100)):
         for depth_key, depth in (("Home", 1), ("End", 8)):
             slider.press(kappa_key)
             root(page, CURVES).get_by_label("layers K").press(depth_key)
             page.wait_for_timeout(100)
-            agree(CURVES.evaluate(kappa=kappa_value, K=depth), shown(page, CURVES))
+            agree(CURVES.evaluate({kappa: kappa_value, K: depth}), shown(page, CURVES))
 
 
 def test_dots_appear_and_vanish_with_the_slider(opened):
@@ -212,7 +212,7 @@ def test_dots_appear_and_vanish_with_the_slider(opened):
     slider.press("End")
     page.wait_for_timeout(100)
     assert dots.count() == 10
-    agree(DOTS.evaluate(K=4), shown(page, DOTS))
+    agree(DOTS.evaluate({K: 4}), shown(page, DOTS))
 
 
 def test_a_slider_moves_the_curve_by_mouse_and_says_its_value(opened):
@@ -228,7 +228,7 @@ def test_a_slider_moves_the_curve_by_mouse_and_says_its_value(opened):
     assert paths(page, CURVES) != before
     status = root(page, CURVES).get_by_role("status")
     page.wait_for_function("(status) => status.textContent", arg=status.element_handle())
-    truth = CURVES.evaluate(K=8)[1]["truth"][1][0]
+    truth = CURVES.evaluate({K: 8})[1]["truth"][1][0]
     assert f"tied, truth: {truth:.3g}" in status.text_content()
 
 
@@ -281,7 +281,7 @@ def test_the_chart_follows_the_width_of_the_page_and_keeps_its_setting(opened):
     page.wait_for_timeout(300)
     box = root(page, CURVES).locator(".unrolled-explorable-chart")
     assert box.locator("svg").bounding_box()["width"] <= box.bounding_box()["width"] + 1
-    agree(CURVES.evaluate(K=1), shown(page, CURVES))
+    agree(CURVES.evaluate({K: 1}), shown(page, CURVES))
 
 
 def test_the_chart_is_one_image_with_a_text(opened):

@@ -51,7 +51,7 @@ def code(**fields):
 
 
 def failures(question):
-    return [label for label, passed, _ in question.verify() if not passed]
+    return [verdict.label for verdict in question.verify() if not verdict.passed]
 
 
 def answer_in(payload):

@@ -1,1 +1,10 @@
-"""What only a chapter shows: its explorables, labs and quick checks, one room per chapter."""
+"""What each chapter of the book shows, one package for each; `BOOK` is all of them, in order."""
+
+from unrolled.chapters.chapter import Chapter
+from unrolled.chapters.convergence import CONVERGENCE
+from unrolled.chapters.rip import RIP
+from unrolled.chapters.unrolling import UNROLLING
+
+__all__ = ["BOOK", "Chapter"]
+
+BOOK = (UNROLLING, CONVERGENCE, RIP)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Sequence
 
 import torch
 from IPython.display import Markdown
 
-from unrolled.guarantees import Assumption, Refutation, Theorem, registered
+from unrolled.chapters import BOOK, Chapter
+from unrolled.guarantees import Assumption, Theorem, evaluate
 from unrolled.guarantees.convergence import GAUSSIAN, closed_form_net
-from unrolled.guarantees.convergence.expressions import K, c, noise
+from unrolled.guarantees.convergence.symbols import K, c, noise
 from unrolled.guarantees.latex import cell, scientific
-from unrolled.guarantees.theorem import evaluate
 from unrolled.sensing import gaussian
 from unrolled.teaching.figures import MARKERS, Figure, figure
 
@@ -61,34 +61,30 @@ def curve_and_dots() -> Figure:
     return picture
 
 
-def theorem_map(chapter: str) -> Markdown:
-    """A table of the theorems of one chapter and what each assumes, from the registry.
+def theorem_map(book: Sequence[Chapter] = BOOK) -> Markdown:
+    """For each chapter a table of its theorems and what each assumes.
 
     Bold are the assumptions for which the library holds an instance that breaks without them.
     """
-    rows = [
-        (_link(guarantee), "; ".join(map(_assumption, guarantee.assumptions)))
-        for guarantee in _guarantees(chapter)
-        if isinstance(guarantee, Theorem)
-    ]
-    return _table(("theorem", "it assumes"), rows)
+    parts = []
+    for chapter in book:
+        rows = [
+            (_link(theorem), "; ".join(map(_assumption, theorem.assumptions)))
+            for theorem in chapter.theorems
+        ]
+        heading = f":::{{rubric}} {chapter.title}\n:::"
+        parts += [heading, _table(("theorem", "it assumes"), rows)]
+    return Markdown("\n\n".join(parts))
 
 
-def refuted_claims(*chapters: str) -> Markdown:
-    """A table of the claims that these chapters refute, with the numbers of the counterexamples."""
+def refuted_claims(book: Sequence[Chapter] = BOOK) -> Markdown:
+    """A table of the claims that the chapters refute, with the numbers of the counterexamples."""
     rows = []
-    for guarantee in (guarantee for chapter in chapters for guarantee in _guarantees(chapter)):
-        if isinstance(guarantee, Refutation):
-            measured, claimed = guarantee.measured_and_claimed()
-            relation = {"<=": "at most", ">=": "at least", "=": "exactly"}[guarantee.relation]
-            meant = f"{relation} ${scientific(claimed, 3)}$"
-            rows.append((guarantee.title, meant, f"${scientific(measured, 3)}$"))
-    return _table(("claim", "it would mean", "measured"), rows)
-
-
-def _guarantees(chapter: str) -> list[Theorem | Refutation]:
-    importlib.import_module(f"unrolled.guarantees.{chapter}")
-    return [g for name, g in registered().items() if name.split(".")[0] == chapter]
+    for refutation in (refutation for chapter in book for refutation in chapter.refutations):
+        measured, claimed = refutation.measured_and_claimed()
+        meant = f"{refutation.relation.words} ${scientific(claimed, 3)}$"
+        rows.append((refutation.title, meant, f"${scientific(measured, 3)}$"))
+    return Markdown(_table(("claim", "it would mean", "measured"), rows))
 
 
 def _link(theorem: Theorem) -> str:
@@ -101,6 +97,6 @@ def _assumption(assumption: Assumption) -> str:
     return f"**{assumption.statement}**" if assumption.violate else assumption.statement
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Markdown:
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
-    return Markdown("\n".join("| " + " | ".join(map(cell, line)) + " |" for line in lines))
+    return "\n".join("| " + " | ".join(map(cell, line)) + " |" for line in lines)

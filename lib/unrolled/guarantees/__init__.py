@@ -1,25 +1,35 @@
-"""What can be proved about unrolled networks, as objects that run: one module per chapter."""
+"""What can be proved about unrolled networks, as objects that run: one package for each chapter.
 
-from unrolled.guarantees.derivation import Derivation, Step, Verdict
+The package of a chapter lists its theorems and refutations in `GUARANTEES`, in the chapter's order.
+"""
+
+from unrolled.guarantees.derivation import Derivation, NoDerivation, Step
+from unrolled.guarantees.relation import AT_LEAST, AT_MOST, EQUAL, Relation
 from unrolled.guarantees.theorem import (
     Assumption,
+    Guarantee,
     Refutation,
     Sweep,
     Theorem,
     dropped,
-    register,
-    registered,
+    evaluate,
 )
+from unrolled.verdict import Verdict
 
 __all__ = [
+    "AT_LEAST",
+    "AT_MOST",
+    "EQUAL",
     "Assumption",
     "Derivation",
+    "Guarantee",
+    "NoDerivation",
     "Refutation",
+    "Relation",
     "Step",
     "Sweep",
     "Theorem",
     "Verdict",
     "dropped",
-    "register",
-    "registered",
+    "evaluate",
 ]

@@ -8,23 +8,26 @@ sympy cannot decide fails just as a false one does.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import sympy as sp
 
 from unrolled.guarantees.latex import latex
+from unrolled.guarantees.relation import AT_MOST, LESS, Relation
+from unrolled.verdict import Verdict
 
-__all__ = ["Derivation", "Step", "Verdict", "is_identically_zero"]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether one item of a check holds, and why: `label`, `passed`, and a sentence of `detail`."""
-
-    label: str
-    passed: bool
-    detail: str
+__all__ = [
+    "Cases",
+    "Derivation",
+    "Equality",
+    "Inequality",
+    "NoDerivation",
+    "Step",
+    "is_identically_zero",
+]
 
 
 def _reductions(expression: sp.Expr) -> Iterator[sp.Expr]:
@@ -50,108 +53,170 @@ def is_identically_zero(expression: sp.Expr) -> bool:
 
 
 @dataclass(frozen=True)
-class Step:
-    """One line of a proof: `left`, a relation, `right`.
+class Step(ABC):
+    """One line of a proof, which a machine decides.
 
-    Build it with `Step.equal`, `Step.at_most`, `Step.less` or `Step.cases`. `claim` says in words
-    (Markdown with $maths$) what the line does. `scope` is empty for a step that holds for all
-    values of its symbols, and otherwise names the cases that were checked, no more.
+    Make one by `Step.equal`, `Step.at_most`, `Step.less` or `Step.cases`.
+
+    Attributes:
+        claim: what the line does, in words (Markdown with $maths$).
+        scope: empty for a step that holds for all values of its symbols; otherwise names the cases
+            that were decided, no more, when the claim is about more: "three atoms", say.
+
+    Raises:
+        ValueError: the claim is blank, or the two sides are equal as they come, so that there is
+            nothing to decide.
     """
 
     claim: str
-    relation: str
-    left: sp.Expr
-    right: sp.Expr
-    gap: sp.Expr | None = None
-    where: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
-    instances: tuple[Step, ...] = ()
-    scope: str = ""
+    scope: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         if not self.claim.strip():
             raise ValueError("claim is empty; say in words what the step does")
 
-    @classmethod
-    def equal(cls, claim: str, left: sp.Expr, right: sp.Expr) -> Step:
+    @staticmethod
+    def equal(claim: str, left: sp.Expr, right: sp.Expr, *, scope: str = "") -> Equality:
         """Claim that `left` = `right` for all values that the symbols' assumptions allow."""
-        return cls(claim, "=", sp.sympify(left), sp.sympify(right))
+        return Equality(claim, sp.sympify(left), sp.sympify(right), scope=scope)
 
-    @classmethod
+    @staticmethod
     def at_most(
-        cls,
         claim: str,
         left: sp.Expr,
         right: sp.Expr,
         *,
         gap: sp.Expr,
         where: Mapping[sp.Symbol, sp.Expr] | None = None,
-    ) -> Step:
+        scope: str = "",
+    ) -> Inequality:
         """Claim that `left` ≤ `right`, because `right − left` equals `gap`, which is nonnegative.
 
         `where` substitutes symbols before the comparison (κ = 1 + t with t > 0, say), so that the
         sign of `gap` shows in its form; it must parametrise all values that are allowed.
         """
         left, right, gap = map(sp.sympify, (left, right, gap))
-        return cls(claim, r"\le", left, right, gap, dict(where or {}))
+        return Inequality(claim, left, right, AT_MOST, gap, dict(where or {}), scope=scope)
 
-    @classmethod
+    @staticmethod
     def less(
-        cls,
         claim: str,
         left: sp.Expr,
         right: sp.Expr,
         *,
         gap: sp.Expr,
         where: Mapping[sp.Symbol, sp.Expr] | None = None,
-    ) -> Step:
+        scope: str = "",
+    ) -> Inequality:
         """Claim that `left` < `right`, because `right − left` equals `gap`, which is positive."""
         left, right, gap = map(sp.sympify, (left, right, gap))
-        return cls(claim, "<", left, right, gap, dict(where or {}))
+        return Inequality(claim, left, right, LESS, gap, dict(where or {}), scope=scope)
 
-    @classmethod
+    @staticmethod
     def cases(
-        cls, claim: str, build: Callable[[int], Step], values: range, *, symbol: str = "K"
-    ) -> Step:
+        claim: str, build: Callable[[int], Step], values: range, *, symbol: str = "K"
+    ) -> Cases:
         """Claim a step for each integer in `values`, and for no other: `build(K)` is one case.
 
-        What is shown is the second case, or the only one. Use it where a general identity has a
-        proof in prose and the machine can only confirm instances of it.
+        Use it where a general identity has a proof in prose and the machine can only confirm
+        instances of it.
         """
         if len(values) == 0:
             raise ValueError(f"values is {values!r}; a claim by cases needs at least one case")
-        instances = tuple(build(value) for value in values)
-        shown = instances[min(1, len(instances) - 1)]
         scope = f"${symbol} = {values[0]}, \\dots, {values[-1]}$"
-        return cls(claim, shown.relation, shown.left, shown.right, instances=instances, scope=scope)
+        return Cases(claim, tuple(build(value) for value in values), scope=scope)
 
+    @abstractmethod
     def verify(self) -> Verdict:
         """Decide the step exactly; a step that sympy cannot decide does not pass."""
-        if self.instances:
-            failed = [str(k) for k, step in enumerate(self.instances) if not step.verify().passed]
-            detail = f"{len(self.instances)} cases decided"
-            if failed:
-                detail = f"undecided or false in case(s) number {', '.join(failed)}"
-            return Verdict(self.claim, not failed, detail)
+
+    @abstractmethod
+    def to_latex(self) -> str:
+        """The step as LaTeX."""
+
+
+@dataclass(frozen=True)
+class Equality(Step):
+    """`left` = `right`."""
+
+    left: sp.Expr
+    right: sp.Expr
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_a_question(self.left, self.right)
+
+    def verify(self) -> Verdict:
+        """Reduce the difference of the sides to zero."""
         # Derivatives and sums stay unevaluated in what is shown; here they are carried out.
+        passed = is_identically_zero((self.right - self.left).doit())
+        return Verdict(self.claim, passed, "equal" if passed else "the sides are not equal")
+
+    def to_latex(self) -> str:
+        """Both sides."""
+        return f"{latex(self.left)} = {latex(self.right)}"
+
+
+@dataclass(frozen=True)
+class Inequality(Step):
+    """`left` ≤ or < `right`, decided by the sign of `gap` = right − left with `where` put in."""
+
+    left: sp.Expr
+    right: sp.Expr
+    relation: Relation
+    gap: sp.Expr
+    where: Mapping[sp.Symbol, sp.Expr]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_a_question(self.left, self.right)
+
+    def verify(self) -> Verdict:
+        """Check that the gap is the difference of the sides, and that it has the sign."""
         difference = (self.right - self.left).doit().subs(self.where)
-        if self.relation == "=":
-            passed = is_identically_zero(difference)
-            return Verdict(self.claim, passed, "equal" if passed else "the sides are not equal")
         if not is_identically_zero(difference - self.gap):
             return Verdict(self.claim, False, "the gap is not right − left")
-        sign = self.gap.is_positive if self.relation == "<" else self.gap.is_nonnegative
+        strict = self.relation is LESS
+        sign = self.gap.is_positive if strict else self.gap.is_nonnegative
         detail = {True: "the gap has the sign", False: "the gap has the wrong sign"}
         return Verdict(self.claim, sign is True, detail.get(sign, "the gap's sign is undecided"))
 
     def to_latex(self) -> str:
-        """The step as LaTeX, with the gap that decides an inequality after it."""
-        line = f"{latex(self.left)} {self.relation} {latex(self.right)}"
-        if self.gap is not None:
-            sign = ">" if self.relation == "<" else r"\ge"
-            given = ",\\ ".join(f"{latex(k)} = {latex(v)}" for k, v in self.where.items())
-            given = rf"\quad ({given})" if given else ""
-            line += rf",\qquad \text{{gap}} = {latex(self.gap)} {sign} 0{given}"
-        return line
+        """Both sides, then the gap that decides."""
+        sign = ">" if self.relation is LESS else r"\ge"
+        given = ",\\ ".join(f"{latex(k)} = {latex(v)}" for k, v in self.where.items())
+        given = rf"\quad ({given})" if given else ""
+        return (
+            rf"{latex(self.left)} {self.relation.latex} {latex(self.right)},\qquad "
+            rf"\text{{gap}} = {latex(self.gap)} {sign} 0{given}"
+        )
+
+
+@dataclass(frozen=True)
+class Cases(Step):
+    """A step for each of some integers. What is shown is the first one."""
+
+    instances: tuple[Step, ...]
+
+    def verify(self) -> Verdict:
+        """Decide every case."""
+        failed = [str(k) for k, step in enumerate(self.instances) if not step.verify().passed]
+        detail = f"{len(self.instances)} cases decided"
+        if failed:
+            detail = f"undecided or false in case(s) number {', '.join(failed)}"
+        return Verdict(self.claim, not failed, detail)
+
+    def to_latex(self) -> str:
+        """The first case."""
+        return self.instances[0].to_latex()
+
+
+def _require_a_question(left: sp.Expr, right: sp.Expr) -> None:
+    if left == right:
+        raise ValueError(
+            f"left and right are both {left} as they come, which decides nothing; write the side "
+            "that is to be computed unevaluated (Sum, Derivative, Subs, Product)"
+        )
 
 
 @dataclass(frozen=True)
@@ -180,3 +245,22 @@ class Derivation:
                 f"{number}. {mark} {step.claim}{scope}\n\n   $$\n   {step.to_latex()}\n   $$\n"
             )
         return f":::{{dropdown}} {title}\n\n" + "\n".join(lines) + ":::\n"
+
+
+@dataclass(frozen=True)
+class NoDerivation:
+    """Says why a theorem has no derivation of its own: what it follows from, in words."""
+
+    reason: str
+    steps: ClassVar[tuple[Step, ...]] = ()
+
+    def __post_init__(self) -> None:
+        if not self.reason.strip():
+            raise ValueError("reason is empty; say what the theorem follows from")
+
+    def verify(self) -> tuple[Verdict, ...]:
+        """Nothing to decide."""
+        return ()
+
+    def _repr_markdown_(self) -> str:
+        return f"No derivation of its own: {self.reason}\n"

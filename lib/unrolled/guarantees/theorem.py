@@ -5,59 +5,49 @@ random instances that satisfy the assumptions and a way to measure the left-hand
 sweeps instances and requires that measured and bound stand in the stated relation; `drop` runs an
 instance on which one assumption fails and requires that the conclusion fails with it, so that the
 check is known to be able to fail. A `Refutation` holds a claim as commonly stated and the instance
-that contradicts it.
+that contradicts it. The package of each chapter lists its own in `GUARANTEES`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from inspect import cleandoc
 from typing import Any
 
 import sympy as sp
 import torch
 
-from unrolled.guarantees.derivation import Derivation, Verdict
+from unrolled.checks import check_kind
+from unrolled.guarantees.derivation import Derivation, NoDerivation
 from unrolled.guarantees.latex import cell, latex, scientific
+from unrolled.guarantees.relation import AT_MOST, EQUAL, Relation
+from unrolled.verdict import Verdict
 
 __all__ = [
     "Assumption",
     "Dropped",
+    "Guarantee",
     "Refutation",
     "Sweep",
     "Theorem",
     "dropped",
-    "register",
-    "registered",
+    "evaluate",
 ]
-
-RELATIONS = {"<=": r"\le", ">=": r"\ge", "=": "="}
 
 Instance = Any
 Draw = Callable[[torch.Generator], Instance]
 Values = Callable[[Instance], Mapping[sp.Symbol, float]]
 Measure = Callable[[Instance], float]
 
-
-def _check_relation(relation: str) -> None:
-    if relation not in RELATIONS:
-        raise ValueError(f"relation is {relation!r}; allowed are {', '.join(RELATIONS)}")
+# LaTeX doubles angle brackets nowhere, and braces everywhere.
+PLACEHOLDER = re.compile(r"<<(\w+)>>")
 
 
 def _generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def _holds(
-    relation: str, measured: torch.Tensor, bound: torch.Tensor, slack: float
-) -> torch.Tensor:
-    allowance = slack * torch.where(bound == 0, 1.0, bound.abs())
-    if relation == "<=":
-        return measured <= bound + allowance
-    if relation == ">=":
-        return measured >= bound - allowance
-    return (measured - bound).abs() <= allowance
 
 
 @dataclass(frozen=True)
@@ -79,7 +69,7 @@ class Sweep:
     `ratios` are measured / bound; for "<=" a largest ratio near 1 says that the bound is tight.
     """
 
-    relation: str
+    relation: Relation
     measured: torch.Tensor
     bound: torch.Tensor
     held: torch.Tensor
@@ -94,10 +84,10 @@ class Sweep:
 
     @property
     def worst(self) -> float:
-        """The ratio nearest to a violation: largest for "<=", smallest for ">="."""
-        if self.relation == "=":
+        """The ratio nearest to a violation, the largest for "<=", the smallest for ">="."""
+        if self.relation is EQUAL:
             return float(self.ratios[(self.ratios - 1).abs().argmax()])
-        return float(self.ratios.max() if self.relation == "<=" else self.ratios.min())
+        return float(self.ratios.max() if self.relation is AT_MOST else self.ratios.min())
 
     @property
     def discrepancy(self) -> float:
@@ -108,9 +98,9 @@ class Sweep:
         """One sentence: how many instances, how many held, how tight the bound is."""
         count, held = len(self.held), int(self.held.sum())
         line = f"{held:,} of {count:,} random instances hold"
-        if self.relation == "=":
+        if self.relation is EQUAL:
             return f"{line}; largest difference {self.discrepancy:.1e}"
-        extreme = "largest" if self.relation == "<=" else "smallest"
+        extreme = "largest" if self.relation is AT_MOST else "smallest"
         median = float(self.ratios.median())
         return f"{line}; {extreme} measured/bound {self.worst:.4g}, median {median:.3g}"
 
@@ -122,14 +112,21 @@ class Sweep:
 class Theorem:
     """A statement that is proved, derived by machine and attacked by random instances.
 
-    name: unique, `chapter.topic`.
-    statement: Markdown, in which `{quantity}`, `{relation}`, `{bound}`, `{name}` for each symbol in
-        `where` and for each entry of `formulas` are replaced by LaTeX.
-    quantity: LaTeX of what is measured.
-    bound: sympy expression, short enough to print; `where` defines its abbreviations.
-    values: a number for each free symbol of `expression`, the bound written out.
-    relation: how measured stands to bound: "<=", ">=" or "=".
-    slack: allowance for rounding relative to the bound, absolute where the bound is 0.
+    Attributes:
+        name: unique, `chapter.topic`.
+        statement: Markdown, in which `<<quantity>>`, `<<relation>>`, `<<bound>>`, `<<name>>` for
+            each symbol in `where` and for each entry of `formulas` are replaced by LaTeX.
+        quantity: LaTeX of what is measured.
+        bound: sympy expression, short enough to print; `where` defines its abbreviations.
+        values: a number for each free symbol of `expression`, the bound written out.
+        relation: how measured stands to bound: `AT_MOST`, `AT_LEAST` or `EQUAL`.
+        derivation: its steps, or why it has none of its own.
+        attained: draws an instance on which measured equals bound; None where none is known.
+        slack: allowance for rounding relative to the bound, absolute where the bound is 0.
+
+    Raises:
+        ValueError: the statement has a placeholder that nothing fills, or `formulas` an entry that
+            no placeholder shows.
     """
 
     name: str
@@ -137,19 +134,29 @@ class Theorem:
     statement: str
     assumptions: tuple[Assumption, ...]
     quantity: str
-    relation: str
+    relation: Relation
     bound: sp.Expr
     draw: Draw
     measure: Measure
     values: Values
     source: str
-    derivation: Derivation | None = None
+    derivation: Derivation | NoDerivation
+    attained: Draw | None = None
     where: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
     formulas: Mapping[str, sp.Expr] = field(default_factory=dict)
     slack: float = 1e-9
 
     def __post_init__(self) -> None:
-        _check_relation(self.relation)
+        check_kind("relation", self.relation, Relation)
+        check_kind("derivation", self.derivation, (Derivation, NoDerivation))
+        asked = set(PLACEHOLDER.findall(self.statement))
+        if unknown := asked - self._words().keys():
+            raise ValueError(
+                f"statement of {self.name} asks for {_listed(unknown)}; "
+                f"there are {_listed(self._words())}"
+            )
+        if idle := self.formulas.keys() - asked:
+            raise ValueError(f"formulas of {self.name} has {_listed(idle)}, which it never shows")
 
     @property
     def expression(self) -> sp.Expr:
@@ -175,31 +182,49 @@ class Theorem:
             if assumption.violate is not None
         }
 
+    def attain(self, *, seed: int = 0) -> Sweep | None:
+        """A sweep over one instance on which the two sides are equal; None if none is known."""
+        if self.attained is None:
+            return None
+        measured, bound = self._measured_and_bound([self.attained(_generator(seed))])
+        return Sweep(EQUAL, measured, bound, EQUAL.holds(measured, bound, self.slack))
+
     def _sweep(self, instances: list[Instance]) -> Sweep:
-        measured = torch.tensor([self.measure(i) for i in instances], dtype=torch.float64)
-        bound = torch.tensor([self.limit(i) for i in instances], dtype=torch.float64)
-        held = _holds(self.relation, measured, bound, self.slack)
+        measured, bound = self._measured_and_bound(instances)
+        held = self.relation.holds(measured, bound, self.slack)
         return Sweep(self.relation, measured, bound, held)
 
+    def _measured_and_bound(self, instances: list[Instance]) -> tuple[torch.Tensor, torch.Tensor]:
+        measured = torch.tensor([self.measure(i) for i in instances], dtype=torch.float64)
+        bound = torch.tensor([self.limit(i) for i in instances], dtype=torch.float64)
+        return measured, bound
+
     def verify(self, count: int = 1000) -> tuple[Verdict, ...]:
-        """Every derivation step, the sweep, and each dropped assumption: one verdict each."""
-        verdicts = list(self.derivation.verify()) if self.derivation else []
+        """One verdict each: every step of the derivation, the sweep, the attained instance, and
+        each dropped assumption.
+        """
+        verdicts = list(self.derivation.verify())
         sweep = self.check(count)
         verdicts.append(Verdict(f"sweep: {self.title}", sweep.passed, sweep.summary()))
+        if (met := self.attain()) is not None:
+            detail = f"measured {met.measured[0]:.6g}, bound {met.bound[0]:.6g}"
+            verdicts.append(Verdict(f"attained: {self.title}", met.passed, detail))
         for statement, broken in self.drop().items():
             detail = f"measured {broken.measured[0]:.4g} against {broken.bound[0]:.4g}"
             verdicts.append(Verdict(f"dropped: {statement}", not broken.passed, detail))
         return tuple(verdicts)
 
-    def to_markdown(self) -> str:
-        """The statement with its formulas filled in, then the assumptions, as MyST Markdown."""
-        words = {"quantity": self.quantity, "relation": RELATIONS[self.relation]}
+    def _words(self) -> dict[str, str]:
+        """What stands for each placeholder."""
+        words = {"quantity": self.quantity, "relation": self.relation.latex}
         words |= {str(symbol): latex(meaning) for symbol, meaning in self.where.items()}
         words |= {name: latex(formula) for name, formula in self.formulas.items()}
-        words["bound"] = latex(self.bound)
-        text = cleandoc(self.statement)
-        for name, formula in words.items():
-            text = text.replace(f"{{{name}}}", formula)
+        return words | {"bound": latex(self.bound)}
+
+    def to_markdown(self) -> str:
+        """The statement with its formulas filled in, then the assumptions, as MyST Markdown."""
+        words = self._words()
+        text = PLACEHOLDER.sub(lambda found: words[found[1]], cleandoc(self.statement))
         needs = "\n".join(f"- {assumption.statement}" for assumption in self.assumptions)
         return f"{text}\n\nIt assumes:\n\n{needs}\n\nSource: {self.source}\n"
 
@@ -212,18 +237,19 @@ class Theorem:
 class Refutation:
     """A claim as commonly stated, and the instance that contradicts it.
 
-    claim: Markdown, fair to those who make it.
-    bound: what the claim says measured must be in relation to, a sympy expression.
-    instance: draws the counterexample (fixed ones ignore the generator).
-    truth: Markdown, what holds instead.
-    margin: by how much, relative to its number, the claim must fail to count as refuted.
+    Attributes:
+        claim: Markdown, fair to those who make it.
+        bound: what the claim says measured must be in relation to, a sympy expression.
+        instance: draws the counterexample (fixed ones ignore the generator).
+        truth: Markdown, what holds instead.
+        margin: by how much, relative to its number, the claim must fail to count as refuted.
     """
 
     name: str
     title: str
     claim: str
     quantity: str
-    relation: str
+    relation: Relation
     bound: sp.Expr
     instance: Draw
     measure: Measure
@@ -233,7 +259,7 @@ class Refutation:
     margin: float = 1e-6
 
     def __post_init__(self) -> None:
-        _check_relation(self.relation)
+        check_kind("relation", self.relation, Relation)
 
     def measured_and_claimed(self, *, seed: int = 0) -> tuple[float, float]:
         """The measured quantity on the counterexample, and the number that the claim gives it."""
@@ -244,15 +270,15 @@ class Refutation:
         """One verdict: it passes when the counterexample does contradict the claim."""
         measured, claimed = self.measured_and_claimed()
         pair = torch.tensor([measured, claimed], dtype=torch.float64)
-        stands = bool(_holds(self.relation, pair[:1], pair[1:], self.margin))
-        detail = f"measured {measured:.4g}; claimed {self.relation} {claimed:.4g}"
+        stands = bool(self.relation.holds(pair[:1], pair[1:], self.margin))
+        detail = f"measured {measured:.4g}; claimed {self.relation.value} {claimed:.4g}"
         return (Verdict(f"refuted: {self.title}", not stands, detail),)
 
     def _repr_markdown_(self) -> str:
         measured, claimed = self.measured_and_claimed()
         (verdict,) = self.verify()
         outcome = "The claim fails" if verdict.passed else "The claim is not contradicted"
-        relation = RELATIONS[self.relation]
+        relation = self.relation.latex
         return (
             f"**Claim.** {self.claim}\n\n"
             f"It would mean ${self.quantity} {relation} {latex(self.bound)}$, here "
@@ -272,40 +298,25 @@ def evaluate(expression: sp.Expr, values: Mapping[sp.Symbol, float]) -> float:
     return float(function(*values.values()))
 
 
-_COMPILED: dict[tuple[sp.Expr, tuple[sp.Symbol, ...]], Callable[..., float]] = {}
-
-
+@cache
 def _compiled(expression: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> Callable[..., float]:
     # A sweep evaluates one expression a thousand times; lambdify once.
-    key = (expression, symbols)
-    if key not in _COMPILED:
-        _COMPILED[key] = sp.lambdify(symbols, expression, "numpy")
-    return _COMPILED[key]
+    return sp.lambdify(symbols, expression, "numpy")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"<<{name}>>" for name in sorted(names))
 
 
 Guarantee = Theorem | Refutation
-
-_REGISTRY: dict[str, Guarantee] = {}
-
-
-def register(*guarantees: Guarantee) -> None:
-    """Enter guarantees, in the order of the book, in the list that `verify` runs."""
-    for guarantee in guarantees:
-        if guarantee.name in _REGISTRY:
-            raise ValueError(f"name {guarantee.name!r} is taken by another guarantee")
-        _REGISTRY[guarantee.name] = guarantee
-
-
-def registered() -> dict[str, Guarantee]:
-    """All guarantees that have been registered, by name, in the order of the book."""
-    return dict(_REGISTRY)
 
 
 @dataclass(frozen=True)
 class Dropped:
     """What becomes of each conclusion of a chapter when one assumption is dropped.
 
-    rows: theorem, the assumption that fails, and the sweep over one such instance.
+    Attributes:
+        rows: theorem, the assumption that fails, and the sweep over one such instance.
     """
 
     rows: tuple[tuple[Theorem, str, Sweep], ...]
@@ -317,7 +328,7 @@ class Dropped:
             title = "" if theorem.title == before else theorem.title
             before = theorem.title
             measured, bound = float(sweep.measured[0]), float(sweep.bound[0])
-            needed = f"${RELATIONS[sweep.relation]} {scientific(bound)}$"
+            needed = f"${sweep.relation.latex} {scientific(bound)}$"
             outcome = "✓ holds" if sweep.passed else "✗ fails"
             lines.append(
                 f"| {title} | {cell(statement)} | ${scientific(measured)}$ | {needed} | {outcome} |"
@@ -325,18 +336,15 @@ class Dropped:
         return "\n".join(lines) + "\n"
 
 
-def dropped(chapter: str) -> Dropped:
-    """Run, for every theorem of a chapter, the instances on which one assumption fails.
+def dropped(guarantees: Iterable[Guarantee]) -> Dropped:
+    """Run, for every theorem among them, the instances on which one assumption fails.
 
-    Raises ValueError when no theorem of that chapter is registered.
+    Raises:
+        ValueError: there is no theorem among them.
     """
-    theorems = [
-        guarantee
-        for name, guarantee in _REGISTRY.items()
-        if name.startswith(f"{chapter}.") and isinstance(guarantee, Theorem)
-    ]
+    theorems = [guarantee for guarantee in guarantees if isinstance(guarantee, Theorem)]
     if not theorems:
-        raise ValueError(f"chapter is {chapter!r}; it has no registered theorem")
+        raise ValueError("guarantees holds no theorem; at least one is needed")
     return Dropped(
         tuple(
             (theorem, statement, sweep)

@@ -10,7 +10,6 @@ from unrolled.iterations.message_passing import (
 )
 from unrolled.iterations.steps import (
     chebyshev_steps,
-    check_depth,
     gauss_steps,
     heavy_ball_parameters,
     lanczos_steps,
@@ -24,7 +23,6 @@ __all__ = [
     "amp",
     "amp_state_evolution",
     "chebyshev_steps",
-    "check_depth",
     "duality_gap",
     "fista",
     "gauss_steps",

@@ -10,10 +10,10 @@ import math
 import torch
 from torch import Tensor
 
+from unrolled.checks import check_batch, check_kind, check_positive
 from unrolled.iterations.start import check_measurements, start
 from unrolled.prox import soft_threshold
-from unrolled.sensing import SensingOperator, check_batch
-from unrolled.sensing.operator import check_kind, check_positive
+from unrolled.sensing import SensingOperator
 
 __all__ = ["duality_gap", "fista", "ista", "ista_step"]
 
@@ -33,12 +33,15 @@ def ista(
     objective F falls in every iteration, and F(x_k) − min F ≤ L‖x_0 − x*‖²/(2k) for step = 1/L
     (Beck and Teboulle 2009).
 
-    y: (B, m), real or complex.
-    penalty: ≥ 0; one for all signals.
-    step: > 0, 1/L by default.
-    weights: W, (m, n) like A, which is the default; with another W the iteration need not descend.
+    Args:
+        y: (B, m), real or complex.
+        penalty: ≥ 0; one for all signals.
+        step: > 0, 1/L by default.
+        weights: W, (m, n) like A, which is the default; with another W the iteration need not
+            descend.
 
-    Raises ValueError for shapes and dtypes that do not fit and numbers out of range.
+    Raises:
+        ValueError: shapes and dtypes that do not fit, or numbers out of range.
     """
     iterates = [start(operator, y, depth)]
     step = _check_step(operator, penalty, step)
@@ -82,11 +85,13 @@ def duality_gap(operator: SensingOperator, y: Tensor, x: Tensor, penalty: float)
     multiple u of the residual r = y − Ax. It is 0 if and only if x is a solution. Written as
     ½‖r − u‖² + Σ(penalty·|x_i| − Re(x̄_i (Aᴴu)_i)), where no term is negative.
 
-    y: (B, m), real or complex.
-    x: (B, n), one for each y.
-    penalty: > 0; without a penalty only Aᴴu = 0 is feasible, which certifies nothing.
+    Args:
+        y: (B, m), real or complex.
+        x: (B, n), one for each y.
+        penalty: > 0; without a penalty only Aᴴu = 0 is feasible, which certifies nothing.
 
-    Raises ValueError for shapes and dtypes that do not fit and numbers out of range.
+    Raises:
+        ValueError: shapes and dtypes that do not fit, or numbers out of range.
     """
     check_positive("penalty", penalty)
     check_measurements(operator, y)
@@ -94,7 +99,7 @@ def duality_gap(operator: SensingOperator, y: Tensor, x: Tensor, penalty: float)
     if len(x) != len(y):
         raise ValueError(f"x has {len(x)} rows and y has {len(y)}; one x for each y is needed")
     residual = y - operator.forward(x)  # (B, m), and x is of the operator's dtype
-    correlation = operator._adjoint(residual)  # (B, n)
+    correlation = operator.unchecked_adjoint(residual)  # (B, n)
     tiny = torch.finfo(x.dtype).tiny
     largest = penalty / correlation.abs().amax(1).clamp(min=tiny)
     best = (y.conj() * residual).real.sum(1) / residual.abs().square().sum(1).clamp(min=tiny)
@@ -112,15 +117,16 @@ def _proximal_step(
     step: float,
     weights: Tensor | None = None,
 ) -> Tensor:
-    residual = y - operator._forward(x)
-    back = operator._adjoint(residual) if weights is None else residual @ weights.conj()
+    residual = y - operator.unchecked_forward(x)
+    back = operator.unchecked_adjoint(residual) if weights is None else residual @ weights.conj()
     return soft_threshold(x + step * back, step * penalty)
 
 
 def ista_step(operator: SensingOperator) -> float:
     """The step 1/λ_max(AᴴA), the largest for which no step can overshoot.
 
-    Raises ValueError for A = 0, which has none.
+    Raises:
+        ValueError: A = 0, which has no such step.
     """
     largest = float(operator.eigenvalues[-1])
     if not largest > 0:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from unrolled.checks import check_positive
 from unrolled.iterations.start import start
 from unrolled.iterations.steps import heavy_ball_parameters
 from unrolled.sensing import SensingOperator
-from unrolled.sensing.operator import check_positive
 
 __all__ = ["gradient_descent", "heavy_ball"]
 
@@ -23,18 +23,20 @@ def gradient_descent(
     x_k = x_{k−1} + η_k(Aᴴ(y − Ax_{k−1}) − ridge·x_{k−1}) with η = steps, (K,), of which every step
     size rule makes a vector: `chebyshev_steps(low, high, depth)` gives the Chebyshev iteration.
 
-    y: (B, m), real or complex.
-    steps: (K,), finite.
-    ridge: ≥ 0.
+    Args:
+        y: (B, m), real or complex.
+        steps: (K,), finite.
+        ridge: ≥ 0.
 
-    Raises ValueError for shapes and dtypes that do not fit and numbers out of range.
+    Raises:
+        ValueError: shapes and dtypes that do not fit, or numbers out of range.
     """
     steps = _vector(steps)
     check_positive("ridge", ridge, zero=True)
     iterates = [start(operator, y, len(steps))]
     for step in steps:
         x = iterates[-1]
-        gradient = operator._adjoint(y - operator._forward(x)) - ridge * x
+        gradient = operator.unchecked_adjoint(y - operator.unchecked_forward(x)) - ridge * x
         iterates.append(x + step * gradient)
     return torch.stack(iterates)
 
@@ -51,7 +53,7 @@ def heavy_ball(
     previous = iterates[0]
     for _ in range(depth):
         x = iterates[-1]
-        gradient = operator._adjoint(y - operator._forward(x))
+        gradient = operator.unchecked_adjoint(y - operator.unchecked_forward(x))
         iterates.append(x + step * gradient + momentum * (x - previous))
         previous = x
     return torch.stack(iterates)

@@ -18,10 +18,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from unrolled.checks import check_depth, check_kind, check_positive, check_spectrum
 from unrolled.iterations.start import start
-from unrolled.iterations.steps import check_depth
 from unrolled.sensing import SensingOperator
-from unrolled.sensing.operator import check_kind, check_positive, check_spectrum
 from unrolled.signals import Gaussian, Prior
 
 __all__ = ["amp", "amp_state_evolution", "oamp", "oamp_state_evolution"]
@@ -37,23 +36,27 @@ def amp(
     D before, one for each signal (Donoho, Maleki and Montanari 2009). Made for A with independent
     N(0, 1/m) entries, for which `amp_state_evolution` holds; for other A it may diverge.
 
-    y: (B, m), real.
-    noise: the variance σ² ≥ 0 of one entry of w.
-    prior: N(0, I) by default.
+    A run that diverges shows in its iterates, which may overflow.
 
-    A run that diverges shows in its iterates, which may overflow. Raises ValueError for shapes and
-    dtypes that do not fit and numbers out of range.
+    Args:
+        y: (B, m), real.
+        noise: the variance σ² ≥ 0 of one entry of w.
+        prior: N(0, I) by default.
+
+    Raises:
+        ValueError: shapes and dtypes that do not fit, or numbers out of range.
     """
     iterates = [start(operator, y, depth)]
     m, n = operator.shape
     prior = Gaussian(n) if prior is None else prior
     _check_real(operator, prior)
     variances, _ = amp_state_evolution(n / m, noise=noise, depth=depth, prior=prior)
-    residual, slope = torch.zeros_like(y), 0.0
+    residual = torch.zeros_like(y)
+    slope: Tensor | float = 0.0
     for variance in variances.clamp(min=torch.finfo(y.dtype).tiny).to(y):
         x = iterates[-1]
-        residual = y - operator._forward(x) + n / m * slope * residual
-        x, slopes = prior._denoise(x + operator._adjoint(residual), variance)
+        residual = y - operator.unchecked_forward(x) + n / m * slope * residual
+        x, slopes = prior._denoise(x + operator.unchecked_adjoint(residual), variance)
         slope = slopes.mean(1, keepdim=True)  # (B, 1)
         iterates.append(x)
     return torch.stack(iterates)
@@ -69,9 +72,10 @@ def amp_state_evolution(
     as n, m → ∞ with n/m = c for A with independent Gaussian entries (Bayati and Montanari 2011),
     and for sub-Gaussian ones (Bayati, Lelarge and Montanari 2015). Both are float64.
 
-    ratio: c = n/m, 0 < c < ∞.
-    noise: σ² ≥ 0.
-    prior: what draws x.
+    Args:
+        ratio: c = n/m, 0 < c < ∞.
+        noise: σ² ≥ 0.
+        prior: what draws x.
     """
     check_depth(depth)
     check_positive("noise", noise, zero=True)
@@ -107,13 +111,15 @@ def oamp(
     and L = λ_max(AᵀA): v² ≥ εσ²/L and λ ≥ εL, beyond which γW_λ is the same in that precision, and
     1 − d ≥ √ε, so that rounding is magnified by no more than 1/√ε. v² and τ² never underflow to 0.
 
-    y: (B, m), real.
-    noise: the variance σ² ≥ 0 of one entry of w.
-    prior: what draws x.
-    posterior: whether to return D(r) of each layer in place of x⁺. It has the smaller error, by
-        about the factor 1 − d, and is the estimate to use; x⁺ is what the next layer needs.
+    Args:
+        y: (B, m), real.
+        noise: the variance σ² ≥ 0 of one entry of w.
+        prior: what draws x.
+        posterior: whether to return D(r) of each layer in place of x⁺. It has the smaller error, by
+            about the factor 1 − d, and is the estimate to use; x⁺ is what the next layer needs.
 
-    Raises ValueError for shapes and dtypes that do not fit, numbers out of range, and A = 0.
+    Raises:
+        ValueError: shapes and dtypes that do not fit, numbers out of range, or A = 0.
     """
     x = start(operator, y, depth)
     check_positive("noise", noise, zero=True)
@@ -123,10 +129,10 @@ def oamp(
     largest_slope = 1 - torch.finfo(y.dtype).eps ** 0.5
     iterates = [x]
     for _ in range(depth):
-        residual = y - operator._forward(x)
+        residual = y - operator.unchecked_forward(x)
         excess = residual.square().sum(1, keepdim=True) - operator.shape[0] * noise
         gamma, lam, variance = _linear_step(spectrum, excess / spectrum.sum(), noise)
-        r = x + gamma * operator._lmmse(residual, lam)
+        r = x + gamma * operator.unchecked_lmmse(residual, lam)
         estimate, slopes = prior._denoise(r, variance)
         slope = slopes.mean(1, keepdim=True).clamp(max=largest_slope)  # (B, 1)
         x = (estimate - slope * r) / (1 - slope)
@@ -145,9 +151,10 @@ def oamp_state_evolution(
     prior's second moment. Exact as n, m → ∞ with n/m fixed for right-rotationally invariant A
     (Rangan, Schniter and Fletcher 2019). The bounds of `oamp` apply. Both are float64.
 
-    eigenvalues: (n,), ≥ 0, not all 0.
-    noise: σ² ≥ 0.
-    prior: what draws x.
+    Args:
+        eigenvalues: (n,), ≥ 0, not all 0.
+        noise: σ² ≥ 0.
+        prior: what draws x.
     """
     check_depth(depth)
     check_positive("noise", noise, zero=True)

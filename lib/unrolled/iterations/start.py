@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from unrolled.iterations.steps import check_depth
-from unrolled.sensing import SensingOperator, check_batch
-from unrolled.sensing.operator import check_dtype, check_kind
+from unrolled.checks import check_batch, check_depth, check_dtype, check_kind
+from unrolled.sensing import SensingOperator
 
 
 def start(operator: SensingOperator, y: Tensor, depth: int) -> Tensor:

@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-from unrolled.sensing.operator import check_kind, check_positive, check_size, check_spectrum
+from unrolled.checks import check_depth, check_kind, check_positive, check_spectrum
 
 __all__ = [
     "chebyshev_steps",
@@ -32,11 +32,6 @@ def check_range(low: float, high: float) -> None:
     check_positive("high", high)
     if low > high:
         raise ValueError(f"low, high are {low}, {high}; low ≤ high is needed")
-
-
-def check_depth(depth: int) -> None:
-    """Require at least one layer."""
-    check_size("depth", depth)
 
 
 def tied_step(low: float, high: float) -> float:
@@ -64,8 +59,11 @@ def gauss_steps(eigenvalues: Tensor, weights: Tensor, depth: int) -> Tensor:
 
     Minimises J(η) = Σ_i weights_i p(eigenvalues_i)²; the minimisers are 1/η_k = the nodes of the
     depth-point Gauss rule of the measure Σ weights_i eigenvalues_i δ_{eigenvalues_i} (Theorem
-    `convergence.gauss`). eigenvalues, weights: (n,), nonnegative and finite, with at least `depth`
-    distinct positive eigenvalues of positive weight.
+    `convergence.gauss`).
+
+    Args:
+        eigenvalues, weights: (n,), nonnegative and finite, with at least `depth` distinct positive
+            eigenvalues of positive weight.
     """
     check_depth(depth)
     _check_measure(eigenvalues, weights)
@@ -79,10 +77,16 @@ def lanczos_steps(H: Tensor, X: Tensor, depth: int) -> Tensor:
     """The `depth` steps that fit a training set of signals best: exact ERM by one Lanczos run.
 
     Minimises the training loss (1/N) Σ ‖p(H)x_i‖², the squared error after `depth` gradient
-    layers from x_0 = 0 on noiseless data y_i = Ax_i. H = AᵀA: (n, n); X: (n, N) holds the signals
-    as columns. Runs K steps of Lanczos in the inner product ⟨u, v⟩ = tr(uᵀHv) from X; the
-    eigenvalues of its Jacobi matrix are 1/η_k (Golub and Welsch 1969). Float64, largest first.
-    Raises ValueError when X excites fewer than `depth` distinct positive eigenvalues.
+    layers from x_0 = 0 on noiseless data y_i = Ax_i. Runs K steps of Lanczos in the inner product
+    ⟨u, v⟩ = tr(uᵀHv) from X; the eigenvalues of its Jacobi matrix are 1/η_k (Golub and Welsch
+    1969). Float64, largest first.
+
+    Args:
+        H: AᵀA, (n, n).
+        X: (n, N), holds the signals as columns.
+
+    Raises:
+        ValueError: X excites fewer than `depth` distinct positive eigenvalues.
     """
     check_depth(depth)
     check_kind("H", H, Tensor)
@@ -101,7 +105,7 @@ def lanczos_steps(H: Tensor, X: Tensor, depth: int) -> Tensor:
     betas: list[Tensor] = []
     vector = X
     norm = (X * (H @ X)).sum().clamp(min=0).sqrt()
-    smallest = 0.0
+    smallest: Tensor | float = 0.0
     for _ in range(depth):
         if not norm > smallest:
             raise ValueError(
@@ -152,8 +156,10 @@ def leja_order(steps: Tensor) -> Tensor:
     """Reorder steps so that partial products stay bounded: the same map, with little rounding.
 
     Takes the roots 1/η greedily, each time the one farthest (in the product of distances) from
-    those taken (Leja 1957; Reichel 1991 for Richardson iteration). steps: (K,), real floating
-    point, nonzero.
+    those taken (Leja 1957; Reichel 1991 for Richardson iteration).
+
+    Args:
+        steps: (K,), real floating point, nonzero.
     """
     check_kind("steps", steps, Tensor)
     if steps.ndim != 1 or len(steps) == 0 or not steps.is_floating_point():

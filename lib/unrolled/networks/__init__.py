@@ -7,13 +7,7 @@ from unrolled.networks.contractive import (
     NonexpansiveLinear,
     conv_norm,
 )
-from unrolled.networks.coupled import (
-    ALISTA,
-    LISTACP,
-    TiLISTA,
-    analytic_weights,
-    selection_schedule,
-)
+from unrolled.networks.coupled import ALISTA, LISTACP, TiLISTA, selection_schedule
 from unrolled.networks.gradient import GradientNet
 from unrolled.networks.hyperlista import HyperLISTA
 from unrolled.networks.lista import LISTA
@@ -38,7 +32,6 @@ __all__ = [
     "TiLISTA",
     "UNet",
     "UnrolledNet",
-    "analytic_weights",
     "conv_norm",
     "selection_schedule",
 ]

@@ -12,7 +12,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from unrolled.networks.proxnet import (
+from unrolled.networks.images import (
     as_images,
     check_image,
     check_layers,
@@ -35,9 +35,16 @@ __all__ = [
 class NonexpansiveLinear(nn.Module):
     """x ↦ W̄x + b with ‖W̄‖₂ ≤ bound: W̄ = W·min(1, bound/‖W‖₂).
 
-    n_in, n_out: lengths, ≥ 1. bound: > 0. bias: whether b is learned; else there is none.
-    generator: draws W, orthogonal; without one it is the same each time.
-    `layer(x)`: (…, n_in) to (…, n_out). Raises ValueError for settings outside these ranges.
+    `layer(x)`: (…, n_in) to (…, n_out).
+
+    Args:
+        n_in, n_out: lengths, ≥ 1.
+        bound: > 0.
+        bias: whether b is learned; else there is none.
+        generator: draws W, orthogonal; without one it is the same each time.
+
+    Raises:
+        ValueError: settings outside these ranges.
     """
 
     def __init__(
@@ -70,12 +77,19 @@ class NonexpansiveConv2d(nn.Module):
     to a matrix, which can be smaller by a factor of up to the kernel's side. The kernel that is
     used is W·min(1, bound/norm).
 
-    c_in, c_out: channels, ≥ 1. kernel: its side, odd, at most the sides of the image.
-    size: (height, width) of the images, for which the bound holds; a kernel of side 1 acts on
-    each pixel alone and takes images of any size. bound: > 0. bias: whether each output channel
-    gets a learned constant. generator: draws W; without one it is the same each time.
     `layer(x)`: (B, c_in, height, width) to (B, c_out, height, width).
-    Raises ValueError for settings outside these ranges and for images of another size.
+
+    Args:
+        c_in, c_out: channels, ≥ 1.
+        kernel: its side, odd, at most the sides of the image.
+        size: (height, width) of the images, for which the bound holds; a kernel of side 1 acts on
+            each pixel alone and takes images of any size.
+        bound: > 0.
+        bias: whether each output channel gets a learned constant.
+        generator: draws W; without one it is the same each time.
+
+    Raises:
+        ValueError: settings outside these ranges, or images of another size.
     """
 
     def __init__(
@@ -95,7 +109,7 @@ class NonexpansiveConv2d(nn.Module):
         if kernel > min(size):
             raise ValueError(f"kernel is {kernel}; images of size {size} are smaller")
         # The transfer matrices of a kernel of side 1 are the same at all frequencies.
-        self.size = tuple(size) if kernel > 1 else (1, 1)
+        self.size = (size[0], size[1]) if kernel > 1 else (1, 1)
         self.bound = bound
         self.weight = nn.Parameter(
             _orthogonal(torch.empty(c_out, c_in, kernel, kernel), generator) / kernel
@@ -124,8 +138,10 @@ class FirmlyNonexpansive(nn.Module):
     ‖Tx − Tz‖² ≤ ⟨Tx − Tz, x − z⟩, so that T, repeated, converges if it has a fixed point. It can
     serve as a denoiser; it does not look at τ.
 
-    R: a module from (B, n) to (B, n) that is 1-Lipschitz; this is not checked.
     Source: Bauschke and Combettes, Convex Analysis and Monotone Operator Theory, 2017, ch. 4.
+
+    Args:
+        R: a module from (B, n) to (B, n) that is 1-Lipschitz; this is not checked.
     """
 
     def __init__(self, R: nn.Module) -> None:
@@ -147,9 +163,16 @@ class FirmProxNet(FirmlyNonexpansive):
     Unlike ProxNet it does not look at τ, because that depends on the iterate: θ is one learned
     number for all signals and layers, |θ| as used.
 
-    threshold: where θ starts, ≥ 0. image, kernel, width, layers, generator: see `ProxNet`; beyond
-    its border an image goes on at the opposite one. Raises ValueError for bad settings.
+    Args:
+        threshold: where θ starts, ≥ 0.
+        image, kernel, width, layers, generator: see `ProxNet`; beyond its border an image goes on
+            at the opposite one.
+
+    Raises:
+        ValueError: bad settings.
     """
+
+    R: _Reflection
 
     def __init__(
         self,
@@ -176,6 +199,8 @@ class FirmProxNet(FirmlyNonexpansive):
 class _Reflection(nn.Module):
     # R = (2S_θ − I + sN)/(1 + |s|): the reflected soft threshold, and what is learned.
 
+    signs: Tensor
+
     def __init__(
         self,
         threshold: float,
@@ -190,10 +215,11 @@ class _Reflection(nn.Module):
         self.threshold = nn.Parameter(torch.tensor(float(threshold)))
         self.scale = nn.Parameter(torch.zeros(()))
         channels = [1, *[width] * (layers - 1), 1]
-        options = {"size": image or (1, 1), "generator": generator or _fixed_generator()}
+        size, generator = image or (1, 1), generator or _fixed_generator()
         stack: list[nn.Module] = []
         for c_in, c_out in pairwise(channels):
-            stack += [NonexpansiveConv2d(c_in, c_out, kernel, **options), nn.ReLU()]
+            layer = NonexpansiveConv2d(c_in, c_out, kernel, size=size, generator=generator)
+            stack += [layer, nn.ReLU()]
         self.network = nn.Sequential(*stack[:-1])
         self.register_buffer("signs", random_signs(image, kernel), persistent=False)
 
@@ -224,8 +250,14 @@ def conv_norm(kernel: Tensor, size: tuple[int, int]) -> Tensor:
     norm is the largest of their norms. What is returned is, up to rounding, never below that norm
     and at most 10⁻⁴ above it, and carries a gradient; nothing makes a GPU wait.
 
-    kernel: (c_out, c_in, p, q), real. size: (h, w) of the images, h ≥ p and w ≥ q; ValueError
-    otherwise. Source: Sedghi, Gupta and Long, ICLR 2019.
+    Source: Sedghi, Gupta and Long, ICLR 2019.
+
+    Args:
+        kernel: (c_out, c_in, p, q), real.
+        size: (h, w) of the images, h ≥ p and w ≥ q.
+
+    Raises:
+        ValueError: a kernel or a size other than these.
     """
     check_image(size)
     if kernel.ndim != 4 or kernel.shape[2] > size[0] or kernel.shape[3] > size[1]:

@@ -12,51 +12,32 @@ from numbers import Real
 import torch
 from torch import Tensor, nn
 
+from unrolled.checks import check_positive
 from unrolled.iterations import ista_step
-from unrolled.networks.unrolled import UnrolledNet, dense_operator
+from unrolled.networks.unrolled import UnrolledNet
 from unrolled.prox import largest, soft_threshold
-from unrolled.sensing import DenseOperator
-from unrolled.sensing.operator import check_positive
+from unrolled.sensing import DenseOperator, analytic_weights, dense_operator
 
-__all__ = ["ALISTA", "LISTACP", "TiLISTA", "analytic_weights", "selection_schedule"]
+__all__ = ["ALISTA", "LISTACP", "TiLISTA", "selection_schedule"]
 
 
 def selection_schedule(depth: int, *, rise: float = 0.012, most: float = 0.13) -> tuple[float, ...]:
     """The shares of entries that layers 1 … K may leave unshrunk: rise, 2·rise, … up to `most`.
 
     The defaults are those of Chen et al. (2021) for signals with a tenth of their entries nonzero.
-    Raises ValueError unless 0 ≤ rise and 0 ≤ most ≤ 1.
+
+    Raises:
+        ValueError: rise < 0, or most outside [0, 1].
     """
     if not (rise >= 0 and 0 <= most <= 1):
         raise ValueError(f"rise, most are {rise}, {most}; rise ≥ 0 and 0 ≤ most ≤ 1 are needed")
     return tuple(min(rise * k, most) for k in range(1, depth + 1))
 
 
-def analytic_weights(A: DenseOperator | Tensor, lam: float = 0.0) -> Tensor:
-    """The W (m, n) with wᵢᵀaᵢ = 1 whose WᵀA is closest to the identity: ALISTA's, in closed form.
-
-    Minimises ‖WᵀA‖_F² + lam·‖W‖_F² subject to wᵢᵀaᵢ = 1: the columns of (AAᵀ + lam·I)⁻¹A, each
-    rescaled. Liu et al. (ICLR 2019) pose the problem with lam = 0 and solve it iteratively; its
-    solution is the Capon (MVDR) beamformer of array processing, and lam ≥ 0 its diagonal loading,
-    the power of white noise. Computed in float64, returned like A.
-    Raises ValueError when A has a zero column or, for lam = 0, not full row rank, and for a lam
-    that is negative or not finite.
-    """
-    A = dense_operator(A).dense()
-    check_positive("lam", lam, zero=True)
-    exact = A.double()
-    if (exact == 0).all(0).any():
-        raise ValueError("A has a zero column, for which no w has wᵀa = 1")
-    if lam == 0 and torch.linalg.matrix_rank(exact) < len(exact):
-        raise ValueError("A has not full row rank, so that AAᵀ cannot be inverted; lam > 0 helps")
-    loading = lam * torch.eye(len(exact), dtype=exact.dtype, device=exact.device)
-    W = torch.linalg.solve(exact @ exact.T + loading, exact)
-    return (W / (W * exact).sum(0)).to(A.dtype)
-
-
 class _CoupledNet(UnrolledNet):
     # What the three share. A subclass gives W: a list of one or K, and steps (K,) or None for 1.
 
+    A: Tensor
     W: nn.ParameterList | list[Tensor]
     steps: nn.Parameter | None
 
@@ -99,16 +80,22 @@ class LISTACP(_CoupledNet):
     It starts as ISTA on ½‖y − Ax‖² + penalty·‖x‖₁ with step η = 1/λ_max(AᵀA): W = ηA (m, n),
     θ = η·penalty.
 
-    A: a real `DenseOperator` or matrix (m, n).
-    depth: K ≥ 1.
-    tied: one W and θ for all layers.
-    penalty: > 0.
-    selection: for each layer the share of entries that, the largest and above the threshold, pass
-        unshrunk (`selection_schedule(depth)`, LISTA-CPSS); None shrinks all.
-    checkpoint: see `UnrolledNet`.
+    `net(y)`: (B, m) to (B, n).
 
-    `net(y)`: (B, m) to (B, n). Raises ValueError for a complex, non-finite or zero A, penalty ≤ 0,
-    shares outside [0, 1] or not one for each layer. Source: Chen et al., NeurIPS 2018.
+    Source: Chen et al., NeurIPS 2018.
+
+    Args:
+        A: a real `DenseOperator` or matrix (m, n).
+        depth: K ≥ 1.
+        tied: one W and θ for all layers.
+        penalty: > 0.
+        selection: for each layer the share of entries that, the largest and above the threshold,
+            pass unshrunk (`selection_schedule(depth)`, LISTA-CPSS); None shrinks all.
+        checkpoint: see `UnrolledNet`.
+
+    Raises:
+        ValueError: a complex, non-finite or zero A, penalty ≤ 0, or shares outside [0, 1] or not
+            one for each layer.
     """
 
     layerwise = ("W", "thresholds")
@@ -135,10 +122,13 @@ class TiLISTA(_CoupledNet):
     """One learned W for all layers: x ← S_θ(x + γWᵀ(y − Ax)), with γ and θ of each layer learned.
 
     It starts as ISTA: W = A (m, n), γ = η = 1/λ_max(AᵀA), θ = η·penalty. Arguments, result and
-    errors are those of `LISTACP`. Source: Liu et al., ICLR 2019.
+    errors are those of `LISTACP`.
+
+    Source: Liu et al., ICLR 2019.
     """
 
     layerwise = ("steps", "thresholds")
+    steps: nn.Parameter
 
     def __init__(
         self,
@@ -161,10 +151,14 @@ class ALISTA(_CoupledNet):
 
     W = `analytic_weights(A)`. It starts as ISTA with these weights: γ = 1/λ_max(WᵀA),
     θ = γ·penalty. Two numbers a layer; the other arguments, result and errors are those of
-    `LISTACP`; A must have full row rank. Source: Liu et al., ICLR 2019.
+    `LISTACP`; A must have full row rank.
+
+    Source: Liu et al., ICLR 2019.
     """
 
     layerwise = ("steps", "thresholds")
+    steps: nn.Parameter
+    weights: Tensor
 
     def __init__(
         self,
@@ -183,7 +177,7 @@ class ALISTA(_CoupledNet):
         self.steps = nn.Parameter(self.A.new_full((depth,), step))
 
     @property
-    def W(self) -> list[Tensor]:
+    def W(self) -> list[Tensor]:  # type: ignore[override]  # torch has no list of buffers
         return [self.weights]
 
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from unrolled.iterations import chebyshev_steps, check_depth, gauss_steps, tied_step
-from unrolled.networks.unrolled import UnrolledNet, dense_operator
-from unrolled.sensing import DenseOperator
-from unrolled.sensing.operator import check_positive
+from unrolled.checks import check_depth, check_positive
+from unrolled.iterations import chebyshev_steps, gauss_steps, tied_step
+from unrolled.networks.unrolled import UnrolledNet
+from unrolled.sensing import DenseOperator, dense_operator
 
 __all__ = ["GradientNet"]
 
@@ -21,20 +21,26 @@ class GradientNet(UnrolledNet):
     Layer k computes x ← x + η_k (Aᵀ(y − Ax) − ridge·x). The network is linear in y, and its error
     polynomial is p(λ) = ∏(1 − η_k λ) at the eigenvalues λ of AᵀA + ridge·I.
 
-    A: a `DenseOperator` or a matrix (m, n).
-    depth: number of layers K ≥ 1; may be left out when `steps` is a vector (K,).
-    steps: where the step sizes start: "fixed" (the best constant step), "chebyshev" (best worst
-        case over the spectrum), "gauss" (least average error for white signals), one number, or
-        a vector (K,).
-    tied: one step size shared by all layers instead of K.
-    learned: whether `steps` is a parameter; otherwise it is a buffer.
-    checkpoint: see `UnrolledNet`.
-
     `net(y)`: (B, m) to (B, n). `net.trajectory(y)`: (K + 1, B, n), x_0 = 0 first.
-    Raises ValueError for unknown rules, shapes that do not fit, depth < 1, ridge < 0.
+
+    Args:
+        A: a `DenseOperator` or a matrix (m, n).
+        depth: number of layers K ≥ 1; may be left out when `steps` is a vector (K,).
+        steps: where the step sizes start: "fixed" (the best constant step), "chebyshev" (best worst
+            case over the spectrum), "gauss" (least average error for white signals), one number, or
+            a vector (K,).
+        tied: one step size shared by all layers instead of K.
+        learned: whether `steps` is a parameter; otherwise it is a buffer.
+        checkpoint: see `UnrolledNet`.
+
+    Raises:
+        ValueError: unknown rules, shapes that do not fit, depth < 1, or ridge < 0.
     """
 
     layerwise = ("steps",)
+
+    A: Tensor
+    steps: Tensor
 
     def __init__(
         self,
@@ -108,7 +114,7 @@ def _rule(operator: DenseOperator, depth: int, name: str, ridge: float) -> Tenso
         return chebyshev_steps(low, high, depth)
     if name == "gauss":
         # White signals weigh every eigenvalue alike; with noise of variance `ridge` the weight of
-        # s = λ + ridge is λ/s (Theorem convergence.noise-shift).
+        # s = λ + ridge is λ/s (theorem `convergence.gaussian`).
         shifted = spectrum[seen] + ridge
         return gauss_steps(shifted, spectrum[seen] / shifted, depth)
     raise ValueError(f"steps is {name!r}; known rules are 'fixed', 'chebyshev' and 'gauss'")

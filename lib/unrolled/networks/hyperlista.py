@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from unrolled.networks.coupled import analytic_weights
-from unrolled.networks.unrolled import UnrolledNet, dense_operator
+from unrolled.checks import check_positive
+from unrolled.networks.unrolled import UnrolledNet
 from unrolled.prox import largest, soft_threshold
-from unrolled.sensing import DenseOperator
-from unrolled.sensing.operator import check_positive
+from unrolled.sensing import DenseOperator, analytic_weights, dense_operator
 
 __all__ = ["HyperLISTA"]
 
@@ -26,19 +25,26 @@ class HyperLISTA(UnrolledNet):
     θ = c₁‖A⁺r‖₁ and β = c₂‖x‖₀. Of the entries a share c₃ log(‖A⁺y‖₁/‖A⁺r‖₁), kept within [0, 1],
     passes unshrunk: the largest, if above the threshold.
 
-    A: a real `DenseOperator` or matrix (m, n) of full row rank.
-    depth: K ≥ 1.
-    start: (c₁, c₂, c₃), nonnegative; with the default c₂ = c₃ = 0 it starts as ISTA with weights W,
-        step 1 and thresholds in proportion to the residual.
-    cap: > 0, θ is at most cap·‖Wᵀr‖_∞ while ‖A⁺r‖₁ > ‖A⁺y‖₁/10; None sets no bound, as published.
-        A threshold that nothing new in Wᵀr exceeds stops a signal for ever, with most of it
-        still missing; one such signal in ten thousand outweighs the error of all the others.
-    checkpoint: see `UnrolledNet`.
-
     `net(y)`: (B, m) to (B, n). The numbers are the parameter `c`. Gradients reach c₁ and c₂; the
     loss is piecewise constant in c₃, so that a fit needs a search (`training.search`).
+
     Source: Chen et al., NeurIPS 2021, who also have a W for which WᵀA is symmetric.
+
+    Args:
+        A: a real `DenseOperator` or matrix (m, n) of full row rank.
+        depth: K ≥ 1.
+        start: (c₁, c₂, c₃), nonnegative; with the default c₂ = c₃ = 0 it starts as ISTA with
+            weights W, step 1 and thresholds in proportion to the residual.
+        cap: > 0, θ is at most cap·‖Wᵀr‖_∞ while ‖A⁺r‖₁ > ‖A⁺y‖₁/10; None sets no bound, as
+            published. A threshold that nothing new in Wᵀr exceeds stops a signal for ever, with
+            most of it still missing; one such signal in ten thousand outweighs the error of all the
+            others.
+        checkpoint: see `UnrolledNet`.
     """
+
+    A: Tensor
+    weights: Tensor
+    scale: Tensor
 
     def __init__(
         self,

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from unrolled.checks import check_positive
 from unrolled.iterations import ista_step
-from unrolled.networks.unrolled import UnrolledNet, dense_operator
+from unrolled.networks.unrolled import UnrolledNet
 from unrolled.prox import soft_threshold
-from unrolled.sensing import DenseOperator
-from unrolled.sensing.operator import check_positive
+from unrolled.sensing import DenseOperator, dense_operator
 
 __all__ = ["LISTA"]
 
@@ -22,14 +22,19 @@ class LISTA(UnrolledNet):
     Layer k computes x ← S_θ(W₁ᵀy + W₂ᵀx). It starts as ISTA with step η = 1/λ_max(AᵀA):
     W₁ = ηA (m, n), W₂ = I − ηAᵀA (n, n), θ = η·penalty.
 
-    A: a real `DenseOperator` or matrix (m, n).
-    depth: K ≥ 1.
-    tied: one W₁, W₂ and θ for all layers, as Gregor and LeCun have it, instead of one for each.
-    penalty: > 0.
-    checkpoint: see `UnrolledNet`.
+    `net(y)`: (B, m) to (B, n).
 
-    `net(y)`: (B, m) to (B, n). Raises ValueError for a complex, non-finite or zero A, penalty ≤ 0.
     Source: Gregor and LeCun, ICML 2010; untied: Chen et al., NeurIPS 2018.
+
+    Args:
+        A: a real `DenseOperator` or matrix (m, n).
+        depth: K ≥ 1.
+        tied: one W₁, W₂ and θ for all layers, as Gregor and LeCun have it, instead of one for each.
+        penalty: > 0.
+        checkpoint: see `UnrolledNet`.
+
+    Raises:
+        ValueError: a complex, non-finite or zero A, or penalty ≤ 0.
     """
 
     layerwise = ("W1", "W2", "thresholds")

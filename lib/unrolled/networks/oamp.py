@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from unrolled.checks import check_positive
 from unrolled.networks.proxnet import SoftThreshold
-from unrolled.networks.unrolled import UnrolledNet, real_operator
-from unrolled.sensing import SensingOperator
-from unrolled.sensing.operator import check_positive
+from unrolled.networks.unrolled import UnrolledNet
+from unrolled.sensing import SensingOperator, real_operator
 
 __all__ = ["OAMPNet"]
 
@@ -34,31 +35,39 @@ class OAMPNet(UnrolledNet):
     at r. The correction keeps the errors of x and r uncorrelated, but is the worse estimate: where
     D is the posterior mean, its error is larger by about the factor 1/(1 − d).
 
-    A: a real `SensingOperator` or matrix (m, n). It is used by its products and its eigenvalues
-        alone, so that a structured operator is never formed.
-    depth: K ≥ 1. noise: σ² ≥ 0, the variance of one entry of w.
-    denoiser: a module called as denoiser(r, tau), (B, n) and (B, 1) to (B, n);
-        `SoftThreshold()` by default. It is used as it is when tied, and copied for each layer
-        otherwise.
-    tied: one denoiser and one ϑ for all layers.
-    divergence_free: what orthogonal AMP needs for its state evolution, in both halves of a layer.
-        With it γ = n/tr(W_λA), so that the linear step has tr(I − γW_λA) = 0, and the denoiser is
-        corrected by its mean slope d (1 − d is held at √ε or more, ε the precision), for which it
-        needs `with_divergence(r, tau)`; but the linear step can then expand errors, by n/m − 1
-        when A has orthonormal rows. Without it γ = 1, there is no correction, and the linear step
-        is, at ϑ = 1, the proximal map of ‖y − Ax‖²/2λ: firmly nonexpansive.
-    lam: λ > 0; by default λ = σ²/v² for each signal in each layer, the linear estimator's best.
-    checkpoint: see `UnrolledNet`.
-
     Every ϑ starts at 1, where the network is the algorithm, and stays within (0, 2), where the
     linear step without γ is nonexpansive: `relaxation` holds ρ, and ϑ = 2/(1 + exp(−ρ)).
 
     `net(y)`: (B, m) to (B, n), the last layer's estimate; `net.trajectory(y)`: (K + 1, B, n), all
     of them, as from `unrolled.iterations.oamp` with posterior=True.
-    Raises ValueError for a complex or zero A, noise < 0, lam ≤ 0 and denoisers that lack what is
-    needed.
+
     Source: Ma and Ping, IEEE Access 2017; unrolled by He et al., IEEE TSP 2020.
+
+    Args:
+        A: a real `SensingOperator` or matrix (m, n). It is used by its products and its eigenvalues
+            alone, so that a structured operator is never formed.
+        depth: K ≥ 1.
+        noise: σ² ≥ 0, the variance of one entry of w.
+        denoiser: a module called as denoiser(r, tau), (B, n) and (B, 1) to (B, n);
+            `SoftThreshold()` by default. It is used as it is when tied, and copied for each layer
+            otherwise.
+        tied: one denoiser and one ϑ for all layers.
+        divergence_free: what orthogonal AMP needs for its state evolution, in both halves of a
+            layer. With it γ = n/tr(W_λA), so that the linear step has tr(I − γW_λA) = 0, and the
+            denoiser is corrected by its mean slope d (1 − d is held at √ε or more, ε the
+            precision), for which it needs `with_divergence(r, tau)`; but the linear step can then
+            expand errors, by n/m − 1 when A has orthonormal rows. Without it γ = 1, there is no
+            correction, and the linear step is, at ϑ = 1, the proximal map of ‖y − Ax‖²/2λ: firmly
+            nonexpansive.
+        lam: λ > 0; by default λ = σ²/v² for each signal in each layer, the linear estimator's best.
+        checkpoint: see `UnrolledNet`.
+
+    Raises:
+        ValueError: a complex or zero A, noise < 0, lam ≤ 0, or a denoiser that lacks what is
+            needed.
     """
+
+    eigenvalues: Tensor
 
     def __init__(
         self,
@@ -106,8 +115,8 @@ class OAMPNet(UnrolledNet):
         return self._denoise(0, *self._linear_step(0, None, y))
 
     def _layer(self, k: int, state: State, y: Tensor) -> State:
-        x = state[1] if self.divergence_free else state
-        return self._denoise(k, *self._linear_step(k, x, y - self.operator._forward(x)))
+        x = state[1] if isinstance(state, tuple) else state
+        return self._denoise(k, *self._linear_step(k, x, y - self.operator.unchecked_forward(x)))
 
     def _linear_step(self, k: int, x: Tensor | None, residual: Tensor) -> tuple[Tensor, Tensor]:
         # The linear step from x, zero if None: r, (B, n), and τ, (B, 1).
@@ -120,7 +129,7 @@ class OAMPNet(UnrolledNet):
         missed = (zeros + lam * inverse.sum(1, keepdim=True)) / n  # 1 − kept, not cancelling
         gain = self._own(self.damping, k)
         gain = gain / kept if self.divergence_free else gain
-        step = self.operator._lmmse(residual, lam)
+        step = self.operator.unchecked_lmmse(residual, lam)
         r = gain * step if x is None else torch.addcmul(x, gain, step)
         # ‖I − gW_λA‖²/n = (1 − g·kept)² + g²·spread, spread the variance of the eigenvalues.
         if self.lam is None:
@@ -149,7 +158,7 @@ class OAMPNet(UnrolledNet):
         return self.noise * ratio, ratio.reciprocal().clamp(min=epsilon * largest)
 
     def _denoise(self, k: int, r: Tensor, tau: Tensor) -> State:
-        denoiser = self._own(self.denoisers, k)
+        denoiser: Any = self._own(self.denoisers, k)
         if not self.divergence_free:
             return denoiser(r, tau)
         estimate, slope = denoiser.with_divergence(r, tau)

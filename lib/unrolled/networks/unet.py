@@ -7,9 +7,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from unrolled.networks.proxnet import as_images, check_image, draw_weights
-from unrolled.networks.unrolled import real_operator
-from unrolled.sensing import SensingOperator
+from unrolled.networks.images import as_images, check_image, draw_weights
+from unrolled.sensing import SensingOperator, real_operator
 
 __all__ = ["UNet"]
 
@@ -22,16 +21,21 @@ class UNet(nn.Module):
     the way down beside it, and two convolutions again. There are 4 levels, or 3 for images with a
     side below 16; sides need not be even.
 
-    A: a real `SensingOperator` or matrix (m, n).
-    image: (height, width), height·width = n, both at least 4.
-    parameters: a budget; the network is the widest whose parameters do not outnumber it, and
-        `width` says how many channels its first level has.
-    generator: draws the weights; without one they are the same each time.
+    `net(y)`: (B, m) to (B, n).
 
-    `net(y)`: (B, m) to (B, n). Raises ValueError for a complex A, an image that is not of n pixels,
-    and a budget that is too small for one channel.
     Source: Ronneberger, Fischer and Brox, MICCAI 2015; after a back-projection: Jin et al., IEEE
     TIP 2017.
+
+    Args:
+        A: a real `SensingOperator` or matrix (m, n).
+        image: (height, width), height·width = n, both at least 4.
+        parameters: a budget; the network is the widest whose parameters do not outnumber it, and
+            `width` says how many channels its first level has.
+        generator: draws the weights; without one they are the same each time.
+
+    Raises:
+        ValueError: a complex A, an image that is not of n pixels, or a budget that is too small for
+            one channel.
     """
 
     def __init__(
@@ -50,7 +54,7 @@ class UNet(nn.Module):
             raise ValueError(
                 f"image is {tuple(image)}; sides of at least 4 with height·width = {n} are needed"
             )
-        self.image = tuple(image)
+        self.image = (image[0], image[1])
         levels = 4 if min(image) >= 16 else 3
         self.width = _widest(levels, parameters)
         self.network = nn.Sequential(_Level(1, self.width, levels), nn.Conv2d(self.width, 1, 1))

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recompute
 
-from unrolled.iterations import check_depth
-from unrolled.sensing import DenseOperator, SensingOperator, check_batch
-from unrolled.sensing.operator import check_size
+from unrolled.checks import check_batch, check_depth, check_size
 
 __all__ = ["UnrolledNet", "segments"]
 
-T = TypeVar("T")
+T = TypeVar("T", covariant=True)
+
+# What a layer hands to the next: its estimate of x, or a tuple of tensors that begins with it.
+State = Tensor | tuple[Tensor, ...]
+
+
+class Layers(Protocol[T]):
+    """What is indexed by the layer: a list of parameters or of modules, a vector, a tuple."""
+
+    def __len__(self) -> int:
+        """How many layers have one of their own."""
+
+    def __getitem__(self, k: int, /) -> T:
+        """What layer k + 1 has."""
+
+
+def _missing(self: nn.Module, *inputs: Any) -> State:
+    raise NotImplementedError
 
 
 class UnrolledNet(nn.Module):
@@ -26,17 +41,25 @@ class UnrolledNet(nn.Module):
     and may hoist what all layers share into `_inputs`. What a layer hands to the next is its
     estimate of x, (B, n), or a tuple of tensors that begins with it.
 
-    shape: (m, n) of the operator. depth: K ≥ 1.
-    checkpoint: how many layers there are in each segment whose inside is recomputed in the
-        backward pass instead of stored: one number for all segments (the last one may be
-        shorter), or the numbers themselves, which sum to K. None stores everything.
-    layerwise: names of what each layer has of its own, indexed by the layer: a list of parameters
-        or of modules, or a vector (K,). All other parameters are shared by the layers.
-
     `net(y)`: (B, m) to (B, n); `net(y, depth=k)` stops after k ≤ K layers. `net.trajectory(y)`:
     (K + 1, B, n), x_0 = 0 first; `net.trajectory(y, depth=k)` runs k layers, and repeats the last
-    one where k > K. Raises ValueError for shapes that do not fit, a dtype that is not
-    the network's, depth < 1 and schedules that do not sum to the depth.
+    one where k > K.
+
+    Args:
+        shape: (m, n) of the operator.
+        depth: K ≥ 1.
+        checkpoint: how many layers there are in each segment whose inside is recomputed in the
+            backward pass instead of stored: one number for all segments (the last one may be
+            shorter), or the numbers themselves, which sum to K. None stores everything.
+
+    Attributes:
+        layerwise: names of what each layer has of its own, indexed by the layer: a list of
+            parameters or of modules, or a vector (K,). All other parameters are shared by the
+            layers.
+
+    Raises:
+        ValueError: shapes that do not fit, a dtype that is not the network's, depth < 1, or
+            schedules that do not sum to the depth.
     """
 
     layerwise: tuple[str, ...] = ()
@@ -60,7 +83,8 @@ class UnrolledNet(nn.Module):
             raise ValueError(f"depth is {depth}; 1 ≤ depth ≤ {self.depth} is needed")
         self._check(y)
         inputs = self._inputs(y)
-        state, start = None, 0
+        state: Any = None
+        start = 0
         for length in self.segments or (depth,):
             end = min(start + length, depth)
             if self.segments and torch.is_grad_enabled():
@@ -81,13 +105,14 @@ class UnrolledNet(nn.Module):
         check_depth(depth)
         self._check(y)
         inputs = self._inputs(y)
-        state, iterates = None, []
+        state: Any = None
+        iterates: list[Tensor] = []
         for k in range(depth):
             state = self._run(k, k + 1, state, *inputs)
             iterates.append(_iterate(state))
         return torch.stack([torch.zeros_like(iterates[0]), *iterates])
 
-    def _run(self, start: int, end: int, state: object, *inputs: Tensor) -> object:
+    def _run(self, start: int, end: int, state: Any, *inputs: Tensor) -> Any:
         for k in range(start, end):
             state = self._layer(k, state, *inputs) if k else self._first(*inputs)
         return state
@@ -96,15 +121,13 @@ class UnrolledNet(nn.Module):
         """What every layer is given: y, and products with it that are the same in all layers."""
         return (y,)
 
-    def _first(self, *inputs: Tensor) -> object:
-        """Layer 1 at x_0 = 0, spared the products with zero."""
-        raise NotImplementedError
+    # Values, as `nn.Module.forward` is one, since each network names the inputs that it takes.
+    # _first(*inputs): layer 1 at x_0 = 0, spared the products with zero.
+    _first: Callable[..., State] = _missing
+    # _layer(k, state, *inputs): layer k + 1, k = 1, …, K − 1.
+    _layer: Callable[..., State] = _missing
 
-    def _layer(self, k: int, state: object, *inputs: Tensor) -> object:
-        """Layer k + 1, k = 1, …, K − 1."""
-        raise NotImplementedError
-
-    def _own(self, values: Sequence[T], k: int) -> T:
+    def _own(self, values: Layers[T], k: int) -> T:
         """What layer k + 1 has of its own; the last there is, if layers share or repeat it."""
         return values[min(k, len(values) - 1)]
 
@@ -118,7 +141,9 @@ class UnrolledNet(nn.Module):
 def segments(depth: int, checkpoint: int | Sequence[int] | None) -> tuple[int, ...]:
     """The lengths of the checkpointed segments of a network of `depth` layers; () without any.
 
-    checkpoint: None, a length ≥ 1 for all segments, or the lengths, each ≥ 1, which sum to depth.
+    Args:
+        checkpoint: None, a length ≥ 1 for all segments, or the lengths, each ≥ 1, which sum to
+            depth.
     """
     if checkpoint is None:
         return ()
@@ -137,20 +162,5 @@ def segments(depth: int, checkpoint: int | Sequence[int] | None) -> tuple[int, .
     return lengths
 
 
-def real_operator(A: SensingOperator | Tensor) -> SensingOperator:
-    """A as a real operator; a matrix becomes a `DenseOperator`. ValueError for a complex one."""
-    operator = A if isinstance(A, SensingOperator) else DenseOperator(A)
-    if operator.dtype.is_complex:
-        raise ValueError(f"A has dtype {operator.dtype}; a real operator is needed")
-    return operator
-
-
-def dense_operator(A: DenseOperator | Tensor) -> DenseOperator:
-    """A as a real `DenseOperator`; ValueError for what cannot be one."""
-    if isinstance(A, SensingOperator) and not isinstance(A, DenseOperator):
-        raise ValueError(f"A is a {type(A).__name__}; this network needs its matrix: A.dense()")
-    return real_operator(A)
-
-
-def _iterate(state: object) -> Tensor:
+def _iterate(state: State) -> Tensor:
     return state[0] if isinstance(state, tuple) else state

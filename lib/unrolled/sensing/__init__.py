@@ -3,6 +3,7 @@
 Batches come first: signals x are (B, n), measurements y are (B, m), A is (m, n).
 """
 
+from unrolled.sensing.coercion import dense_operator, real_operator
 from unrolled.sensing.dense import (
     DenseOperator,
     equiangular_frame,
@@ -11,7 +12,7 @@ from unrolled.sensing.dense import (
     with_spectrum,
 )
 from unrolled.sensing.kronecker import KroneckerOperator, kronecker
-from unrolled.sensing.operator import SensingOperator, check_batch
+from unrolled.sensing.operator import SensingOperator
 from unrolled.sensing.transforms import (
     PartialTransform,
     dct,
@@ -21,14 +22,16 @@ from unrolled.sensing.transforms import (
     partial_fourier,
     partial_hadamard,
 )
+from unrolled.sensing.weights import analytic_weights
 
 __all__ = [
     "DenseOperator",
     "KroneckerOperator",
     "PartialTransform",
     "SensingOperator",
-    "check_batch",
+    "analytic_weights",
     "dct",
+    "dense_operator",
     "equiangular_frame",
     "gaussian",
     "hadamard",
@@ -38,5 +41,6 @@ __all__ = [
     "partial_dct",
     "partial_fourier",
     "partial_hadamard",
+    "real_operator",
     "with_spectrum",
 ]

@@ -7,13 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from unrolled.sensing.operator import (
-    SensingOperator,
-    check_floating,
-    check_kind,
-    check_size,
-    check_spectrum,
-)
+from unrolled.checks import check_floating, check_kind, check_matrix, check_size, check_spectrum
+from unrolled.sensing.operator import SensingOperator
 from unrolled.sensing.transforms import check_power_of_two, hadamard
 
 __all__ = [
@@ -28,8 +23,9 @@ __all__ = [
 class DenseOperator(SensingOperator):
     """A sensing operator that holds its matrix, and its singular values once they are asked for.
 
-    A: (m, n), real or complex floating point, finite; fixed, so it carries no gradient. What is
-        held is a copy.
+    Args:
+        A: (m, n), real or complex floating point, finite; fixed, so it carries no gradient. What is
+            held is a copy.
 
     Raises:
         ValueError: A is none of that.
@@ -56,8 +52,10 @@ class DenseOperator(SensingOperator):
             # in training later, and those of a torch.func transform after it: A is constant, so
             # nothing but the transform's wrapper is taken off.
             with torch.inference_mode(False):
-                factors = torch.linalg.svd(self.A, full_matrices=False)
-                self._factors = tuple(torch.func.debug_unwrap(factor) for factor in factors)
+                U, singular, Vh = map(
+                    torch.func.debug_unwrap, torch.linalg.svd(self.A, full_matrices=False)
+                )
+                self._factors = U, singular, Vh
         return self._factors
 
     @property
@@ -67,13 +65,13 @@ class DenseOperator(SensingOperator):
         zeros = squares.new_zeros(self.shape[1] - len(squares))
         return torch.cat((squares, zeros)).flip(0)
 
-    def _forward(self, x: Tensor) -> Tensor:
+    def unchecked_forward(self, x: Tensor) -> Tensor:
         return x @ self.A.T
 
-    def _adjoint(self, y: Tensor) -> Tensor:
+    def unchecked_adjoint(self, y: Tensor) -> Tensor:
         return y @ self.A.conj()
 
-    def _lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
+    def unchecked_lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
         U, singular, Vh = self.svd()
         return (r @ U.conj()) * (singular / (singular**2 + lam)) @ Vh.conj()
 
@@ -85,26 +83,14 @@ class DenseOperator(SensingOperator):
         dtype = self.A.dtype
         super()._apply(fn, recurse)
         if self._factors is not None:
+            U, singular, Vh = self._factors
             same = self.A.dtype == dtype
-            self._factors = tuple(fn(factor) for factor in self._factors) if same else None
+            self._factors = (fn(U), fn(singular), fn(Vh)) if same else None
         return self
 
     def _load_from_state_dict(self, *args: object) -> None:
         super()._load_from_state_dict(*args)
         self._factors = None
-
-
-def check_matrix(name: str, A: Tensor) -> None:
-    """Require what a `DenseOperator` can hold; ValueError naming `name` otherwise."""
-    check_kind(name, A, Tensor)
-    if A.ndim != 2 or 0 in A.shape:
-        raise ValueError(f"{name} has shape {tuple(A.shape)}; a matrix (m, n) is needed")
-    if not (A.is_floating_point() or A.is_complex()):
-        raise ValueError(f"{name} has dtype {A.dtype}; a floating-point matrix is needed")
-    if A.requires_grad:
-        raise ValueError(f"{name} requires a gradient; an operator is fixed: {name}.detach()")
-    if not torch.isfinite(A).all():
-        raise ValueError(f"{name} holds NaN or infinite entries; all must be finite")
 
 
 def gaussian(
@@ -141,9 +127,10 @@ def with_spectrum(
 
     U and V are uniform (Haar): orthogonal, or unitary for a complex dtype.
 
-    eigenvalues: (n,), real, nonnegative and finite.
-    m: measurements, n by default; when m < n at least n − m eigenvalues must be 0, since AᴴA has
-        rank at most m.
+    Args:
+        eigenvalues: (n,), real, nonnegative and finite.
+        m: measurements, n by default; when m < n at least n − m eigenvalues must be 0, since AᴴA
+            has rank at most m.
 
     Raises:
         ValueError: eigenvalues that are negative, not finite, or more than rank m allows.
@@ -184,7 +171,11 @@ def identity_hadamard(order: int = 64, *, dtype: torch.dtype = torch.float32) ->
     Columns have unit norm, and columns of different bases have |⟨a_i, a_j⟩| = 1/√order, so that
     this is the coherence.
 
-    order: a power of two; ValueError otherwise.
+    Args:
+        order: a power of two.
+
+    Raises:
+        ValueError: order is none.
     """
     check_power_of_two("order", order)
     check_floating(dtype)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from unrolled.sensing.dense import DenseOperator, check_matrix
+from unrolled.checks import check_matrix
+from unrolled.sensing.dense import DenseOperator
 from unrolled.sensing.operator import SensingOperator
 
 __all__ = ["KroneckerOperator", "kronecker"]
@@ -19,8 +20,12 @@ class KroneckerOperator(SensingOperator):
     V1 ⊗ V2 (Horn and Johnson, Topics in Matrix Analysis, 1991, section 4.2), so that the LMMSE
     step, too, is made of small products. A is never formed but by `dense`.
 
-    A1, A2: matrices or operators of one dtype; an operator that is not a `DenseOperator` is held
-        by its matrix, which is small. ValueError otherwise.
+    Args:
+        A1, A2: matrices or operators of one dtype; an operator that is not a `DenseOperator` is
+            held by its matrix, which is small.
+
+    Raises:
+        ValueError: A1, A2 are none of that.
     """
 
     def __init__(self, A1: SensingOperator | Tensor, A2: SensingOperator | Tensor) -> None:
@@ -40,19 +45,19 @@ class KroneckerOperator(SensingOperator):
 
     @property
     def eigenvalues(self) -> Tensor:
-        """The n eigenvalues of AᴴA: the products of the factors' eigenvalues, in order."""
+        """The n eigenvalues of AᴴA, the products of the factors' eigenvalues, in order."""
         products = torch.outer(self.first.eigenvalues, self.second.eigenvalues)
         return products.flatten().sort().values
 
-    def _forward(self, x: Tensor) -> Tensor:
+    def unchecked_forward(self, x: Tensor) -> Tensor:
         image = x.reshape(len(x), self.first.shape[1], self.second.shape[1])
         return _both_sides(self.first.A, image, self.second.A).flatten(1)
 
-    def _adjoint(self, y: Tensor) -> Tensor:
+    def unchecked_adjoint(self, y: Tensor) -> Tensor:
         image = y.reshape(len(y), self.first.shape[0], self.second.shape[0])
         return _both_sides(self.first.A.mH, image, self.second.A.mH).flatten(1)
 
-    def _lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
+    def unchecked_lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
         if isinstance(lam, Tensor):
             lam = lam.reshape(-1, 1, 1)  # one for each image
         (U1, s1, V1h), (U2, s2, V2h) = self.first.svd(), self.second.svd()

@@ -13,7 +13,8 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
-from unrolled.sensing.operator import SensingOperator, check_floating, check_kind, check_size
+from unrolled.checks import check_floating, check_kind, check_size
+from unrolled.sensing.operator import SensingOperator
 
 __all__ = [
     "PartialTransform",
@@ -32,7 +33,10 @@ def dct(x: Tensor) -> Tensor:
     """The orthonormal cosine transform (DCT-II) of each row, (B, n), real or complex.
 
     X_k = √(2/n) Σ_j x_j cos(π(2j + 1)k/2n), with √(1/n) for k = 0, by one Fourier transform of
-    length n (Makhoul 1980, doi 10.1109/TASSP.1980.1163351). ValueError for other than (B, n).
+    length n (Makhoul 1980, doi 10.1109/TASSP.1980.1163351).
+
+    Raises:
+        ValueError: x is not (B, n).
     """
     _check_rows("x", x)
     if x.is_complex():
@@ -45,7 +49,11 @@ def dct(x: Tensor) -> Tensor:
 
 
 def inverse_dct(X: Tensor) -> Tensor:
-    """The inverse, and transpose, of `dct`, (B, n). ValueError for other than (B, n)."""
+    """The inverse, and transpose, of `dct`, (B, n).
+
+    Raises:
+        ValueError: X is not (B, n).
+    """
     _check_rows("X", X)
     if X.is_complex():
         return torch.complex(inverse_dct(X.real), inverse_dct(X.imag))
@@ -72,7 +80,10 @@ def hadamard(x: Tensor) -> Tensor:
     """The orthonormal Walsh–Hadamard transform of each row, (B, n), n a power of two.
 
     X_k = n^{−1/2} Σ_j (−1)^{k·j} x_j, k·j the number of ones that the binary digits of k and j
-    share (Sylvester's order); its own inverse. Takes n log₂ n additions. ValueError for other n.
+    share (Sylvester's order); its own inverse. Takes n log₂ n additions.
+
+    Raises:
+        ValueError: another n.
     """
     _check_rows("x", x)
     n = x.shape[1]
@@ -104,11 +115,12 @@ def check_power_of_two(name: str, value: int) -> None:
 class PartialTransform(SensingOperator):
     """Some rows of an orthonormal transform: the products are fast, and no matrix is held.
 
-    transform, inverse: (B, n) to (B, n), orthonormal and each other's inverse; functions of a
-        module, so that the operator can be saved and copied.
-    rows: (m,) integer, distinct, within 0 … n − 1: which entries of the transform are measured.
-    n: length of signals.
-    dtype: of signals and measurements.
+    Args:
+        transform, inverse: (B, n) to (B, n), orthonormal and each other's inverse; functions of a
+            module, so that the operator can be saved and copied.
+        rows: (m,) integer, distinct, within 0 … n − 1: which entries of the transform are measured.
+        n: length of signals.
+        dtype: of signals and measurements.
 
     Raises:
         ValueError: rows that are repeated, out of range, not int64 or none.
@@ -144,23 +156,23 @@ class PartialTransform(SensingOperator):
 
     @property
     def eigenvalues(self) -> Tensor:
-        """The n eigenvalues of AᴴA, a projection: n − m zeros and m ones."""
+        """The n eigenvalues of AᴴA, a projection, which are n − m zeros and m ones."""
         m, n = self.shape
         like = self._like.real
         return torch.cat((like.new_zeros(n - m), like.new_ones(m)))
 
-    def _forward(self, x: Tensor) -> Tensor:
+    def unchecked_forward(self, x: Tensor) -> Tensor:
         return self.transform(x).index_select(1, self.rows)
 
-    def _adjoint(self, y: Tensor) -> Tensor:
+    def unchecked_adjoint(self, y: Tensor) -> Tensor:
         return self.inverse(y.new_zeros(len(y), self.shape[1]).index_copy(1, self.rows, y))
 
-    def _lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
-        return self._adjoint(r) / (1 + lam)
+    def unchecked_lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
+        return self.unchecked_adjoint(r) / (1 + lam)
 
     def dense(self) -> Tensor:
         unit = torch.eye(self.shape[1], dtype=self.dtype, device=self._like.device)
-        return self._forward(unit).T.contiguous()
+        return self.unchecked_forward(unit).T.contiguous()
 
 
 def partial_dct(
@@ -175,7 +187,10 @@ def partial_fourier(
 ) -> PartialTransform:
     """Draw m of the n rows of the orthonormal Fourier transform exp(−2πijk/n)/√n. 1 ≤ m ≤ n.
 
-    Signals and measurements are complex; a real dtype is a ValueError.
+    Signals and measurements are complex.
+
+    Raises:
+        ValueError: a real dtype.
     """
     check_floating(dtype)
     if not dtype.is_complex:

@@ -15,7 +15,7 @@ MOST_STOPS = 1001  # of a slider; a typed number is not bound to them
 class Number:
     """A number to slide or to type.
 
-    Args:
+    Attributes:
         name: the argument of `compute` that it becomes.
         label: what the reader sees, with its unit.
         start, low, high: where it begins, and the range of both the slider and the typed box.
@@ -69,7 +69,11 @@ class Number:
         return list(dict.fromkeys(_read_out(v) for v in (self.low, *between, self.high)))
 
     def check(self, value: float) -> float:
-        """Return the value if it is allowed. Raises ValueError with a sentence if not."""
+        """Return the value if it is allowed.
+
+        Raises:
+            ValueError: a sentence for the reader, if it is not.
+        """
         number = isinstance(value, int | float) and not isinstance(value, bool)
         whole = number and (not self.integer or float(value).is_integer())
         if not (whole and self.low <= value <= self.high):  # nan fails this as well
@@ -77,7 +81,11 @@ class Number:
         return int(value) if self.integer else float(value)
 
     def read(self, entry: Any) -> float:
-        """The value of what the reader typed or slid to. Raises ValueError with a sentence."""
+        """The value of what the reader typed or slid to.
+
+        Raises:
+            ValueError: a sentence for the reader, if it is not allowed.
+        """
         try:
             return self.check(read_number(entry))
         except ValueError:
@@ -114,7 +122,11 @@ class Choice:
         self.check(self.start)
 
     def check(self, value: str) -> str:
-        """Return the value if it is an option. Raises ValueError with a sentence if not."""
+        """Return the value if it is an option.
+
+        Raises:
+            ValueError: a sentence for the reader, if it is not.
+        """
         if value not in self.options:
             allowed = ", ".join(f"“{option}”" for option in self.options)
             raise ValueError(f"“{value}” is not possible for {self.label}: choose from {allowed}.")
@@ -143,7 +155,11 @@ class Toggle:
         self.check(self.start)
 
     def check(self, value: bool) -> bool:
-        """Return the value if it is a bool. Raises ValueError with a sentence if not."""
+        """Return the value if it is a bool.
+
+        Raises:
+            ValueError: a sentence for the reader, if it is not.
+        """
         if not isinstance(value, bool):
             raise ValueError(f"“{value}” is not possible for {self.label}: it is True or False.")
         return value

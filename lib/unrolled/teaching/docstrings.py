@@ -1,46 +1,28 @@
-"""Docstrings as they are written here, told to Sphinx in its own markup.
+"""What `sphinx.ext.napoleon` leaves of a docstring: its mathematics and its bars.
 
-In the source a docstring is plain text: paragraphs, a block of `name: meaning` lines, perhaps under
-`Args:`, `Attributes:`, `Returns:` or `Raises:`, and indented code. Sphinx reads reStructuredText,
-where such a block is an error, |x| a substitution and $x$ nothing.
+In the source a docstring is plain text under Google's heads, `Args:`, `Attributes:`, `Returns:` and
+`Raises:`, which napoleon turns into fields. Sphinx reads the rest as reStructuredText, where |x| is
+a substitution and $x$ nothing.
 """
 
 from __future__ import annotations
 
 import re
-from functools import partial
 
-FIELDS = {"Args:": "param", "Attributes:": "ivar", "Raises:": "raises", "Returns:": "returns"}
-ENTRY = re.compile(r"^([A-Za-z_]\w*(?:, \w+)*): (.*)")
 VERBATIM = re.compile(r"``.*?``|`.*?`|\$[^$]+\$|\|")
 
 
 def to_rst(lines: list[str]) -> list[str]:
-    """A dedented docstring in reStructuredText, line by line."""
-    blocks = [block.split("\n") for block in re.split(r"\n\s*\n", "\n".join(lines).strip("\n"))]
+    """The lines of a docstring, of which all but those of a literal block are made `plain`."""
     result: list[str] = []
-    for block in blocks:
-        if block[0].rstrip() in FIELDS:
-            indent = len(block[1]) - len(block[1].lstrip())
-            block = fields([line[indent:] for line in block[1:]], FIELDS[block[0].rstrip()])
-        elif all(ENTRY.match(line) or line.startswith(" ") for line in block):
-            block = fields(block, "param") if ENTRY.match(block[0]) else ["::", "", *block]
-        else:
-            block = [plain(line) for line in block]
-        result += [*block, ""]
+    literal: int | None = None  # the indent of the line that ends in "::"
+    for line in lines:
+        indent = len(line) - len(line.lstrip())
+        if literal is None or (line.strip() and indent <= literal):
+            literal = indent if line.rstrip().endswith("::") else None
+            line = plain(line)
+        result.append(line)
     return result
-
-
-def fields(block: list[str], kind: str) -> list[str]:
-    """A block of `name: meaning` or `x, y: meaning` lines, with continuations, as a field list."""
-    if kind == "returns":
-        return [f":returns: {plain(block[0])}", *(f"    {plain(line)}" for line in block[1:])]
-    return [ENTRY.sub(partial(field, kind), plain(line)) for line in block]
-
-
-def field(kind: str, entry: re.Match[str]) -> str:
-    """One field. Sphinx takes what stands before a space for a type: "x, y" becomes "x,y"."""
-    return f":{kind} {entry[1].replace(' ', '')}: {entry[2]}"
 
 
 def plain(line: str) -> str:

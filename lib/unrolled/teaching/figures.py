@@ -100,6 +100,8 @@ _STYLE_LOCK = threading.RLock()  # matplotlib's settings are global, and a lab m
 def figure(*, alt: str, caption: str, height: float = 3.2) -> Iterator["Figure"]:
     """Draw a picture in the book's style; end the cell with it to show it.
 
+    For example::
+
         with figure(alt="Error against layer: two straight lines, …", caption="…") as picture:
             axes = picture.subplots()
             axes.semilogy(errors, label="tied")

@@ -60,6 +60,8 @@ class State:
 class Lab:
     """Let the reader change a setting, compute, and see what becomes of the picture.
 
+    For example::
+
         Lab(
             name="convergence.trap",
             title="Training from an equal and from a perturbed start",
@@ -78,7 +80,7 @@ class Lab:
     Any other exception is raised. On the site the lab is the picture of its start, with the
     settings that belong to it and without controls.
 
-    Args:
+    Attributes:
         name: unlike any other on the site, such as "convergence.trap".
         title: what is tried here, in a few words.
         controls: what the reader may change.
@@ -116,7 +118,8 @@ class Lab:
     def run(self, **values: Any) -> Any:
         """Compute for these values, the others at their start, and return the result.
 
-        Raises ValueError for a name that no control has and for a value that is not allowed.
+        Raises:
+            ValueError: a name that no control has, or a value that is not allowed.
         """
         return self.state(values).result
 

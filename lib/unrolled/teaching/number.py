@@ -1,4 +1,4 @@
-"""Reading a number that a reader typed. `static/quickcheck.js` reads by the same grammar.
+"""Reading a number that a reader typed. `static/quickcheck.js` reads by the same grammar::
 
     sum     = product { ("+" | "-") product }
     product = signed { ("*" | "/") signed }
@@ -6,8 +6,8 @@
     power   = atom [ "^" { "+" | "-" } digits ]
     atom    = decimal | "pi" | "sqrt" atom | "(" sum ")"
 
-Both sides use only operations that IEEE 754 rounds in one way (+, -, *, / and the square root), so
-they agree to the last bit. A test holds the two against each other.
+Both sides use only operations that IEEE 754 rounds in one way (`+`, `-`, `*`, `/` and the square
+root), so they agree to the last bit. A test holds the two against each other.
 """
 
 import math

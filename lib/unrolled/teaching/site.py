@@ -1,4 +1,4 @@
-"""The book's Sphinx extension: style sheets, loaders, the Vega bundle and the table of runs.
+"""The book's Sphinx extension: style sheets, loaders, the Vega bundle, and two directives.
 
 Everything that an interactive object needs on a page comes from `static/` beside this file, so that
 no page asks another host for anything.
@@ -7,14 +7,18 @@ no page asks another host for anything.
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 from docutils import nodes
+from docutils.statemachine import StringList
 from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import import_object
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 
@@ -34,8 +38,12 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.connect("env-updated", drop_widget_states)
     app.connect("html-page-context", lighten)
     app.connect("build-finished", write_vega)
-    app.connect("autodoc-process-docstring", write_rst)
+    # Before napoleon, which must not take a colon in a formula for the end of a name.
+    app.connect("autodoc-process-docstring", write_rst, priority=400)
+    # Where the chapters are listed, as an importable name: this extension knows none of them.
+    app.add_config_value("unrolled_book", None, "env", str)
     app.add_directive("chapter-runs", ChapterRuns)
+    app.add_directive("chapter-guarantees", ChapterGuarantees)
     app.add_node(RunsPlaceholder)
     app.add_post_transform(FillRuns)
     app.add_node(nodes.citation, override=True, html=(open_citation, close_citation))
@@ -86,8 +94,26 @@ def write_vega(app: Sphinx, failure: Exception | None) -> None:
 def write_rst(
     app: Sphinx, what: str, name: str, value: object, options: object, lines: list
 ) -> None:
-    """Give autodoc a docstring in its own markup."""
+    """Give napoleon a docstring whose mathematics and bars are in Sphinx's markup."""
     lines[:] = to_rst(lines)
+
+
+class ChapterGuarantees(SphinxDirective):
+    """`{chapter-guarantees}`: for each chapter, the documentation of all modules of guarantees."""
+
+    def run(self) -> list[nodes.Node]:
+        """Write a heading and an automodule for each module, and have MyST read them."""
+        lines: list[str] = []
+        for chapter in import_object(self.config.unrolled_book):
+            package = import_module(f"unrolled.guarantees.{chapter.name}")
+            lines += [f"## {chapter.title}", "", "```{eval-rst}"]
+            for module in sorted(found.name for found in iter_modules(package.__path__)):
+                lines += [f".. automodule:: {package.__name__}.{module}", ""]
+            lines += ["```", ""]
+        section = nodes.section()
+        section.document = self.state.document
+        self.state.nested_parse(StringList(lines, source=""), 0, section, match_titles=True)
+        return section.children
 
 
 class RunsPlaceholder(nodes.General, nodes.Element):
@@ -157,7 +183,11 @@ def close_citation(writer: HTML5Translator, node: nodes.citation) -> None:
 
 
 def execution(doctree: nodes.document, docname: str) -> Colophon:
-    """The colophon that a chapter shows. Raises ValueError for a chapter without one."""
+    """The colophon that a chapter shows.
+
+    Raises:
+        ValueError: a chapter without one.
+    """
     for output in doctree.findall(nodes.raw):
         if colophon := Colophon.from_html(output.astext()):
             return colophon

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from unrolled.sensing.operator import check_positive, check_size
+from unrolled.checks import check_positive, check_size
 from unrolled.training.checkpoint import check_settings, load, save
 
 __all__ = ["History", "fit", "mean_squared_error"]
@@ -23,9 +23,12 @@ Batch = tuple[Tensor, Tensor]
 class History:
     """What happened during a fit.
 
-    loss: training loss of each step. validation: loss by step at which it was measured.
-    best_step: the step whose parameters the network holds at the end (the last one without
-    validation data). stopped: why the fit ended: "steps" or "patience".
+    Attributes:
+        loss: training loss of each step.
+        validation: loss by step at which it was measured.
+        best_step: the step whose parameters the network holds at the end (the last one without
+            validation data).
+        stopped: why the fit ended: "steps" or "patience".
     """
 
     loss: list[float] = field(default_factory=list)
@@ -55,28 +58,33 @@ def fit(
 ) -> History:
     """Minimise the squared error (1/B) Σ ‖net(y) − x‖² over the parameters of `net` by Adam.
 
-    data: (y, x) of shapes (N, m), (N, n), or a function that draws a fresh batch from a generator;
-        what it draws is checked at every step.
-    steps: Adam steps in all, ≥ 1, those before a resumption included.
-    lr, decay: the learning rate, which falls along half a cosine from lr at the first step
-        towards lr·decay, which it would reach one step after the last.
-    batch_size: rows drawn with replacement at each step; None takes all N.
-    validation: (y, x) on which the loss is measured every `validate_every` steps; the best
-        parameters are restored at the end, and `patience` measurements without improvement stop.
-    clip: the largest norm that the gradient may have, 0 < clip < ∞; a longer one is shortened.
-    generator: draws batches; needed for a function or a batch size.
-    checkpoint: file that keeps parameters, optimiser, generator, history and settings; written
-        atomically every `checkpoint_every` steps and at the end, and resumed from when it exists,
-        on whatever device. A resumed run goes on with the settings that it began with, `steps`
-        too, on which every learning rate hangs; to train for longer, begin another file.
-    callback: called as callback(step, loss) after each step.
-
     Same inputs and generator give the same result on the same platform. The loss is read at every
     step, so that the first that is not finite stops the run; a GPU waits for that.
 
-    Raises ValueError for data that are empty, not finite or unlike net(y) in shape or dtype, for
-    impossible settings and for settings that a checkpoint did not begin with; FloatingPointError
-    when the loss is NaN or infinite, naming the step and the parameters that are not finite.
+    Args:
+        data: (y, x) of shapes (N, m), (N, n), or a function that draws a fresh batch from a
+            generator; what it draws is checked at every step.
+        steps: Adam steps in all, ≥ 1, those before a resumption included.
+        lr, decay: the learning rate, which falls along half a cosine from lr at the first step
+            towards lr·decay, which it would reach one step after the last.
+        batch_size: rows drawn with replacement at each step; None takes all N.
+        validation: (y, x) on which the loss is measured every `validate_every` steps; the best
+            parameters are restored at the end, and `patience` measurements without improvement
+            stop.
+        clip: the largest norm that the gradient may have, 0 < clip < ∞; a longer one is shortened.
+        generator: draws batches; needed for a function or a batch size.
+        checkpoint: file that keeps parameters, optimiser, generator, history and settings; written
+            atomically every `checkpoint_every` steps and at the end, and resumed from when it
+            exists, on whatever device. A resumed run goes on with the settings that it began with,
+            `steps` too, on which every learning rate depends; to train for longer, begin another
+            file.
+        callback: called as callback(step, loss) after each step.
+
+    Raises:
+        ValueError: data that are empty, not finite or unlike net(y) in shape or dtype, impossible
+            settings, or settings that a checkpoint did not begin with.
+        FloatingPointError: the loss is NaN or infinite; it names the step and the parameters that
+            are not finite.
     """
     _check_settings(steps, lr, decay, batch_size, validate_every, patience, clip, checkpoint_every)
     if not isinstance(net, nn.Module):
@@ -102,8 +110,8 @@ def fit(
         raise ValueError("net has no parameter that requires a gradient; there is nothing to fit")
     parameters = list(trained.values())
     optimiser = torch.optim.Adam(parameters, lr=lr, fused=True)
-    # What the result hangs on, as far as words and numbers can say it.
-    settings = {
+    # What the result depends on, as far as words and numbers can say it.
+    settings: dict[str, object] = {
         "steps": steps,
         "lr": lr,
         "decay": decay,
@@ -113,7 +121,7 @@ def fit(
         "clip": clip,
         "data": "a function" if callable(data) else _shapes(data),
         "validation": None if validation is None else _shapes(validation),
-        "generator": generator.device.type if sampled else None,
+        "generator": generator.device.type if sampled and generator is not None else None,
         "trained": list(trained),
     }
     run = _Run(net, optimiser, generator, settings, Path(checkpoint) if checkpoint else None)
@@ -152,8 +160,10 @@ def fit(
 def mean_squared_error(net: nn.Module, y: Tensor, x: Tensor) -> Tensor:
     """The loss (1/B) Σ ‖net(y) − x‖² of a batch of B rows, a scalar.
 
-    The squares are summed over the entries of a row and averaged over the rows only. Raises
-    ValueError unless net(y) and x have one shape and one dtype.
+    The squares are summed over the entries of a row and averaged over the rows only.
+
+    Raises:
+        ValueError: net(y) and x differ in shape or dtype.
     """
     estimate = net(y)
     if estimate.shape != x.shape or estimate.dtype != x.dtype:
@@ -274,9 +284,11 @@ def _batch(
     device: torch.device,
 ) -> Batch:
     if callable(data):
+        assert generator is not None  # `fit` requires one
         return check_pair("data", data(generator), device)
     if batch_size is None:
         return data
+    assert generator is not None
     rows = torch.randint(
         len(data[0]), (batch_size,), generator=generator, device=generator.device
     ).to(device)
@@ -294,9 +306,10 @@ def _finite(loss: float, step: int, net: nn.Module, y: Tensor) -> float:
     broken = [name for name, p in net.named_parameters() if not torch.isfinite(p).all()]
     if broken:
         where += f"; not finite: {', '.join(broken)}"
-    if hasattr(net, "trajectory"):
+    trajectory: Callable[[Tensor], Tensor] | None = getattr(net, "trajectory", None)
+    if trajectory is not None:
         with torch.no_grad():
-            finite = torch.isfinite(net.trajectory(y)).all(2).all(1)
+            finite = torch.isfinite(trajectory(y)).all(2).all(1)
         if not finite.all():
             where += f"; the first layer to give NaN or infinity is {int((~finite).int().argmax())}"
     raise FloatingPointError(f"the loss is {loss} at step {step}{where}; try a smaller lr")

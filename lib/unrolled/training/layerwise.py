@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +29,7 @@ def fit_layerwise(
     lr_together: float | None = None,
     copy: bool = True,
     checkpoint: str | Path | None = None,
-    **options: object,
+    **options: Any,
 ) -> list[History]:
     """Train layer 1 at its own exit, then layer 2 behind it, …; then all layers at the last exit.
 
@@ -38,18 +39,24 @@ def fit_layerwise(
     share are fitted in every stage; what does not require a gradient stays as it is in all of them.
     The loss is that of `fit`.
 
-    alone, together, final: Adam steps, ≥ 0; a stage of 0 steps, or in which nothing could learn,
-        is left out.
-    lr_together: lr/5 by default.
-    copy: start a layer's stage alone from the layer before it, instead of from the algorithm;
-        where there is no such stage, nothing is copied.
-    checkpoint: folder for the stage in progress and the histories of those before it; a killed
-        run resumes there, with the settings that it began with.
-    options: further arguments of `fit`.
-
-    Returns the history of each stage, those before a resumption included. Raises ValueError when
-    net is no `UnrolledNet`, and what `fit` raises.
     Source: Chen et al., NeurIPS 2018, whose schedule this simplifies.
+
+    Args:
+        alone, together, final: Adam steps, ≥ 0; a stage of 0 steps, or in which nothing could
+            learn, is left out.
+        lr_together: lr/5 by default.
+        copy: start a layer's stage alone from the layer before it, instead of from the algorithm;
+            where there is no such stage, nothing is copied.
+        checkpoint: folder for the stage in progress and the histories of those before it; a killed
+            run resumes there, with the settings that it began with.
+        options: further arguments of `fit`.
+
+    Returns:
+        The history of each stage, those before a resumption included.
+
+    Raises:
+        ValueError: net is no `UnrolledNet`, or what `fit` does not accept.
+        FloatingPointError: as in `fit`.
     """
     if not isinstance(net, UnrolledNet):
         raise ValueError(f"net is a {type(net).__name__}; an UnrolledNet, with layers, is needed")
@@ -58,7 +65,7 @@ def fit_layerwise(
             raise ValueError(f"{name} is {count}; it must be at least 0")
     if not any(p.requires_grad for p in net.parameters()):
         raise ValueError("net has no parameter that requires a gradient; there is nothing to fit")
-    # Before the stages, whose hooks hang on the parameters where they lie.
+    # Before the stages, whose hooks are registered on the parameters where they lie.
     if options.get("device") is not None:
         net.to(options["device"])
     lr_together = lr / 5 if lr_together is None else lr_together
@@ -95,13 +102,14 @@ def fit_layerwise(
             continue
         if log:
             save({"settings": settings, "histories": [asdict(h) for h in histories]}, log)
-        if copy and name == "alone" and k and not (files[i] and files[i].exists()):
+        file, previous = files[i], files[i - 1] if i else None
+        if copy and name == "alone" and k and not (file and file.exists()):
             _copy_layer(net, k - 1, k)
         exit_ = _Exit(net, k + 1)
         with _only(net, layers):
-            histories.append(fit(exit_, data, steps=steps, lr=rate, checkpoint=files[i], **options))
-        if i and files[i - 1]:
-            files[i - 1].unlink(missing_ok=True)
+            histories.append(fit(exit_, data, steps=steps, lr=rate, checkpoint=file, **options))
+        if previous:
+            previous.unlink(missing_ok=True)
     return histories
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from unrolled.sensing.operator import check_size
+from unrolled.checks import check_size
 from unrolled.training.fit import Batch, check_pair, mean_squared_error
 
 __all__ = ["search"]
@@ -27,16 +27,23 @@ def search(
     """Minimise the mean squared error over a few numbers: a grid, then Nelder–Mead from its best.
 
     For losses that are piecewise constant in a parameter, HyperLISTA's c₃ for instance, or too
-    rough for a gradient to help. Numbers stay ≥ 0.
+    rough for a gradient to help. Numbers stay ≥ 0, and points where the loss is NaN or infinite are
+    passed over. Needs SciPy.
 
-    data: (y, x) of shapes (B, m), (B, n). parameter: (p,), one of the network's; holds the best
-    numbers at the end. grid: for each number the values to try; all combinations are.
-    starts: ≥ 1, grid points, the best first, from each of which Nelder–Mead evaluates the loss at
-    most `evaluations` ≥ 1 times. Points where the loss is NaN or infinite are passed over.
+    Args:
+        data: (y, x) of shapes (B, m), (B, n).
+        parameter: (p,), one of the network's; holds the best numbers at the end.
+        grid: for each number the values to try; all combinations are.
+        starts: ≥ 1, grid points, the best first, from each of which Nelder–Mead evaluates the loss
+            at most `evaluations` ≥ 1 times.
 
-    Returns the least loss. Needs SciPy. Raises ValueError when grid and parameter do not fit, for
-    numbers below 0, a parameter that is not one of the network's and data as in `fit`;
-    FloatingPointError when the loss is finite nowhere on the grid.
+    Returns:
+        The least loss.
+
+    Raises:
+        ValueError: grid and parameter that do not fit, numbers below 0, a parameter that is not one
+            of the network's, or data that `fit` does not accept.
+        FloatingPointError: the loss is finite nowhere on the grid.
     """
     from scipy.optimize import minimize
 

@@ -1,23 +1,34 @@
 """What the convergence chapter shows beside its theorems."""
 
+from unrolled.chapters.chapter import Chapter
 from unrolled.chapters.convergence.explorables import closed_form, polynomials
 from unrolled.chapters.convergence.figures import finite_matrices, landscape, rates
 from unrolled.chapters.convergence.labs import TRAP_LAB
 from unrolled.chapters.convergence.quickchecks import (
+    LEAST_PRODUCT,
     OPTIMAL_STEPS,
     ORDER,
-    PRODUCT,
     QUICK_CHECKS,
     SAME_START,
     STATE_EVOLUTION,
     TWO_LAYERS,
 )
+from unrolled.guarantees.convergence import GUARANTEES
+
+CONVERGENCE = Chapter(
+    name="convergence",
+    title="Convergence: do layer-wise parameters converge faster?",
+    guarantees=GUARANTEES,
+    quick_checks=QUICK_CHECKS,
+    explorables=(polynomials, closed_form),
+    labs=(TRAP_LAB,),
+)
 
 __all__ = [
+    "CONVERGENCE",
+    "LEAST_PRODUCT",
     "OPTIMAL_STEPS",
     "ORDER",
-    "PRODUCT",
-    "QUICK_CHECKS",
     "SAME_START",
     "STATE_EVOLUTION",
     "TRAP_LAB",

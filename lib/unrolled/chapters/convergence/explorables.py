@@ -9,8 +9,9 @@ import sympy as sp
 import torch
 from torch import Tensor
 
+from unrolled.chapters.convergence.problems import EIGENVALUES, spectrum
 from unrolled.guarantees.convergence import closed_form_net
-from unrolled.guarantees.convergence import expressions as ex
+from unrolled.guarantees.convergence import symbols as ex
 from unrolled.iterations import amp, gauss_steps, lanczos_steps
 from unrolled.sensing import gaussian
 from unrolled.teaching import Bars, Curves, Explorable, Panel, Points, Sequence, Slider
@@ -19,20 +20,12 @@ DEEPEST = 8
 KAPPAS = (2, 5, 10, 20, 50, 100)
 DEPTHS = tuple(range(1, DEEPEST + 1))
 TILTS = (-6, -3, 0, 3, 6)
-EIGENVALUES = 24
 SIGNALS = 20  # in the training set of the trained steps
 
 tilt = sp.Symbol("tilt", real=True)
 _gauss = sp.symbols(f"gauss_1:{DEEPEST + 1}", real=True)
 _trained = sp.symbols(f"trained_1:{DEEPEST + 1}", real=True)
 _i = sp.Symbol("i", integer=True, nonnegative=True)
-
-
-def spectrum(kappa: float, tilt: float) -> tuple[Tensor, Tensor]:
-    """Evenly spaced eigenvalues in [1, κ], and weights e^(tilt·position) that sum to one."""
-    position = torch.linspace(0, 1, EIGENVALUES, dtype=torch.float64)
-    weights = torch.exp(tilt * position)
-    return 1 + (kappa - 1) * position, weights / weights.sum()
 
 
 def _padded(steps: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ import math
 
 import torch
 
+from unrolled.guarantees import evaluate
 from unrolled.guarantees.convergence import best_tied, closed_form_net
-from unrolled.guarantees.convergence import expressions as ex
-from unrolled.guarantees.theorem import evaluate
+from unrolled.guarantees.convergence import symbols as ex
 from unrolled.iterations import gauss_steps, heavy_ball
 from unrolled.networks import GradientNet
 from unrolled.sensing import gaussian, with_spectrum

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
+from unrolled.chapters.convergence.problems import gaussian_spectrum
 from unrolled.guarantees.convergence import best_tied
 from unrolled.guarantees.convergence.instances import Unrolled
 from unrolled.iterations import gauss_steps
-from unrolled.sensing import gaussian
 from unrolled.teaching import Choice, Lab, Number, Progress
 from unrolled.training import fit
 
@@ -28,15 +28,6 @@ class Trap:
     best: float
 
 
-def measure(layers: int) -> Unrolled:
-    """The spectrum of one Gaussian matrix with twice as many measurements as unknowns."""
-    operator = gaussian(120, 60, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    eigenvalues = operator.eigenvalues
-    weights = torch.full_like(eigenvalues, 1 / len(eigenvalues))
-    steps = torch.full((layers,), 0.3, dtype=torch.float64)
-    return Unrolled(eigenvalues, weights, steps, float(eigenvalues[0]), float(eigenvalues[-1]))
-
-
 def compute(
     progress: Progress,
     layers: int,
@@ -46,7 +37,7 @@ def compute(
     precision: str,
 ) -> Trap:
     """Train two networks that differ in their start alone."""
-    instance = measure(layers)
+    instance = gaussian_spectrum(layers)
     direction = torch.linspace(-1, 1, layers, dtype=torch.float64)
     starts = {
         "equal start": torch.full((layers,), start, dtype=torch.float64),

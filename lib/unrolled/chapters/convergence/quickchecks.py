@@ -9,10 +9,10 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from unrolled.guarantees.convergence import average_case, best_tied, conjugate_gradient_error, rate
-from unrolled.guarantees.convergence import expressions as ex
+from unrolled.guarantees import evaluate
+from unrolled.guarantees.convergence import best_tied, conjugate_gradient_error, rate, trap
+from unrolled.guarantees.convergence import symbols as ex
 from unrolled.guarantees.convergence.instances import Unrolled
-from unrolled.guarantees.theorem import evaluate
 from unrolled.iterations import chebyshev_steps, gauss_steps, tied_step
 from unrolled.networks import GradientNet
 from unrolled.teaching import Misconception, Option, QuickCheck
@@ -32,7 +32,7 @@ def _equals_least_product(expression: sp.Expr) -> bool:
     return abs(_least_product() - value) < 1e-4 * value
 
 
-PRODUCT = QuickCheck.choice(
+LEAST_PRODUCT = QuickCheck.choice(
     name="convergence.product-of-rates",
     prompt=(
         r"Let $K\ge2$ and $\kappa>1$, and choose $\eta_1,\dots,\eta_K$ freely. The smallest value "
@@ -187,7 +187,7 @@ def _gradient_descent(start: Unrolled, *, iterations: int = 2000, lr: float = 0.
 @cache
 def _end_of_training() -> tuple[float, float, float, float]:
     """Losses: after training from equal steps, best tied, best of all, Chebyshev's."""
-    start = average_case.eight_atoms()
+    start = trap.eight_atoms()
     trained = _gradient_descent(start)
     _, tied = best_tied(start.eigenvalues, start.weights, start.depth)
     best = gauss_steps(start.eigenvalues, start.weights, start.depth)
@@ -298,4 +298,4 @@ OPTIMAL_STEPS = QuickCheck.code(
     ),
 )
 
-QUICK_CHECKS = (PRODUCT, TWO_LAYERS, ORDER, SAME_START, STATE_EVOLUTION, OPTIMAL_STEPS)
+QUICK_CHECKS = (LEAST_PRODUCT, TWO_LAYERS, ORDER, SAME_START, STATE_EVOLUTION, OPTIMAL_STEPS)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 
 import sympy as sp
@@ -12,21 +10,19 @@ import torch
 from torch import Tensor
 
 from unrolled.chapters.rip.problems import (
+    DEEPEST,
     ROUNDING,
-    Problem,
-    Signals,
-    draw_signals,
+    SCHEDULES,
+    SIGNALS,
+    SPARSITIES,
     problems,
-    trained_thresholds,
+    run,
     unit_columns,
 )
 from unrolled.guarantees.rip import fixed_thresholds as fixed
-from unrolled.guarantees.rip.certified import fixed_sparsity
-from unrolled.guarantees.rip.instances import E0, K, k, s, with_thresholds
-from unrolled.guarantees.rip.isometry import isometry_constant
-from unrolled.guarantees.theorem import evaluate
+from unrolled.guarantees.rip.symbols import E0, K, k, s
+from unrolled.isometry.constants import isometry_constant
 from unrolled.sensing import equiangular_frame, gaussian, identity_hadamard, partial_dct
-from unrolled.signals import nmse
 from unrolled.teaching import Explorable, Panel, Points, Sequence, Slider
 
 matrix = sp.Symbol("matrix", integer=True, nonnegative=True)
@@ -116,9 +112,6 @@ def constants() -> Explorable:
     )
 
 
-DEEPEST = 12
-
-
 @cache
 def three_terms() -> Explorable:
     """The certificate of the theorem on fixed thresholds, its three terms one upon the other."""
@@ -185,43 +178,8 @@ def three_terms() -> Explorable:
     )
 
 
-SPARSITIES = (1, 2, 3, 4)
 NOISES = (0.0, 0.01)
-CERTIFIED, TENTH, TRAINED = SCHEDULES = ("certified", "a tenth of it", "trained")
 CLEAN, FALSE = "worst error", "worst, false positives"
-SIGNALS = 100
-
-
-@dataclass(frozen=True)
-class Run:
-    """One setting: the signals, and the iterates (K + 1, B, n) of each schedule."""
-
-    signals: Signals
-    iterates: Mapping[str, Tensor]
-
-
-@cache
-def run(problem: Problem, sparsity: int, sigma: float) -> Run:
-    """Run the network on a hundred signals with certified, smaller and trained thresholds.
-
-    The trained ones have seen a hundred other signals.
-    """
-    generator = torch.Generator().manual_seed(7)
-    signals = draw_signals(problem, sparsity, sigma, SIGNALS, generator)
-    plan = fixed.coherence_schedule(
-        problem.coherence, sparsity, 1.0, noise=signals.nu, depth=DEEPEST
-    )
-    training = draw_signals(problem, sparsity, sigma, SIGNALS, generator)
-    thresholds = {
-        CERTIFIED: plan.thresholds,
-        TENTH: plan.thresholds / 10,
-        TRAINED: trained_thresholds(problem, training, plan.thresholds),
-    }
-    iterates = {
-        name: with_thresholds(problem.operator, problem.W, theta).trajectory(signals.y)
-        for name, theta in thresholds.items()
-    }
-    return Run(signals, iterates)
 
 
 @cache
@@ -236,7 +194,7 @@ def _rows() -> tuple[dict[str, list], dict[str, list]]:
         for column, entry in zip(table.values(), entries, strict=True):
             column.append(entry)
 
-    chosen = enumerate(problems())
+    chosen = enumerate(problems().values())
     for (j, problem), sparsity, sigma in itertools.product(chosen, SPARSITIES, NOISES):
         found = run(problem, sparsity, sigma)
         add(told, j, sparsity, sigma, problem.coherence, found.signals.nu)
@@ -279,7 +237,7 @@ def certificates() -> Explorable:
                 label="matrix and weights",
                 values=range(len(problems())),
                 start=1,
-                show=tuple(problem.name for problem in problems()),
+                show=tuple(problems()),
             ),
             Slider(symbol=s, label="nonzero entries s", values=SPARSITIES, start=2),
             Slider(symbol=noise, label="noise ‖w‖, of E₀", values=NOISES),
@@ -306,39 +264,3 @@ def certificates() -> Explorable:
             ),
         ),
     )
-
-
-@dataclass(frozen=True)
-class Price:
-    """What a certificate costs: for each matrix and certified s, errors after the last layer.
-
-    rows: name, s, the certified rate, and the errors of certified and of trained thresholds in dB.
-    """
-
-    rows: tuple[tuple[str, int, float, float, float], ...]
-
-    def _repr_markdown_(self) -> str:
-        head = "| matrix and weights | entries | rate | certified, dB | trained, dB |"
-        lines = [head, "|:--|--:|--:|--:|--:|"]
-        before = ""
-        for name, sparsity, rate, certified, trained in self.rows:
-            shown, before = "" if name == before else name, name
-            errors = f"{certified:.1f} | {trained:.1f}"
-            lines.append(f"| {shown} | {sparsity} | {rate:.2f} | {errors} |")
-        return "\n".join(lines) + "\n"
-
-
-def price() -> Price:
-    """For each matrix and each certified s: certified against trained thresholds, without noise."""
-    rows = []
-    for problem in problems():
-        most = fixed_sparsity(problem.coherence, SPARSITIES[-1])
-        for sparsity in range(1, most + 1):
-            rate = evaluate(fixed.rate, {s: sparsity, fixed.mu: problem.coherence})
-            found = run(problem, sparsity, 0.0)
-            errors = (
-                float(nmse(found.iterates[name][-1], found.signals.x))
-                for name in (CERTIFIED, TRAINED)
-            )
-            rows.append((problem.name, sparsity, rate, *errors))
-    return Price(tuple(rows))

@@ -3,46 +3,37 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 
 import torch
 from torch import Tensor
 
-from unrolled.guarantees.rip.coherence import generalised_coherence
-from unrolled.guarantees.rip.instances import with_thresholds
-from unrolled.networks import analytic_weights
+from unrolled.guarantees.rip import fixed_thresholds as fixed
+from unrolled.guarantees.rip.schedule import with_thresholds
+from unrolled.isometry.coherence import generalised_coherence
 from unrolled.prox import soft_threshold
 from unrolled.sensing import (
     DenseOperator,
+    analytic_weights,
     equiangular_frame,
     gaussian,
     identity_hadamard,
     partial_dct,
 )
 
-__all__ = [
-    "BASES",
-    "COSINES",
-    "FRAME",
-    "GAUSSIAN",
-    "ROUNDING",
-    "TALL",
-    "Problem",
-    "Signals",
-    "draw_signals",
-    "greedy_thresholds",
-    "matrices",
-    "problems",
-    "trained_thresholds",
-    "unit_columns",
-]
-
 FRAME, BASES, COSINES = "frame 6×16", "[I, H] 64×128", "cosines 96×128"
 GAUSSIAN, TALL = "Gaussian 100×120", "Gaussian 200×40"
+PLAIN_GAUSSIAN, ANALYTIC_GAUSSIAN = f"{GAUSSIAN}, W = A", f"{GAUSSIAN}, analytic W"
+ANALYTIC_COSINES = f"{COSINES}, analytic W"
 
 ROUNDING = 1e-12  # a smaller entry outside the support is none
 GRID = 40  # thresholds that are tried for each layer
+DEEPEST = 12  # layers of the charts
+SPARSITIES = (1, 2, 3, 4)
+CERTIFIED, TENTH, TRAINED = SCHEDULES = ("certified", "a tenth of it", "trained")
+SIGNALS = 100  # that the charts measure on, and as many to train on
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,16 +76,17 @@ def matrices() -> dict[str, DenseOperator]:
 
 
 @cache
-def problems() -> tuple[Problem, ...]:
-    """Matrices with weights: W = A, or analytic ones where these are others."""
+def problems() -> dict[str, Problem]:
+    """Matrices with weights, by name: W = A, or analytic ones where these are others."""
     frame, bases, random, cosines = (matrices()[n] for n in (FRAME, BASES, GAUSSIAN, COSINES))
-    return (
+    chosen = (
         Problem(FRAME, frame, frame.dense()),
         Problem(BASES, bases, bases.dense()),
-        Problem(f"{GAUSSIAN}, W = A", random, random.dense()),
-        Problem(f"{GAUSSIAN}, analytic W", random, analytic_weights(random)),
-        Problem(f"{COSINES}, analytic W", cosines, analytic_weights(cosines)),
+        Problem(PLAIN_GAUSSIAN, random, random.dense()),
+        Problem(ANALYTIC_GAUSSIAN, random, analytic_weights(random)),
+        Problem(ANALYTIC_COSINES, cosines, analytic_weights(cosines)),
     )
+    return {problem.name: problem for problem in chosen}
 
 
 @dataclass(frozen=True)
@@ -154,3 +146,35 @@ def greedy_thresholds(problem: Problem, signals: Signals, depth: int) -> Tensor:
         thresholds.append(grid[torch.tensor(errors).argmin()])
         estimate = soft_threshold(u, thresholds[-1])
     return torch.stack(thresholds)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One setting: the signals, and the iterates (K + 1, B, n) of each schedule."""
+
+    signals: Signals
+    iterates: Mapping[str, Tensor]
+
+
+@cache
+def run(problem: Problem, sparsity: int, sigma: float) -> Run:
+    """Run the network on a hundred signals with certified, smaller and trained thresholds.
+
+    The trained ones have seen a hundred other signals.
+    """
+    generator = torch.Generator().manual_seed(7)
+    signals = draw_signals(problem, sparsity, sigma, SIGNALS, generator)
+    plan = fixed.coherence_schedule(
+        problem.coherence, sparsity, 1.0, noise=signals.nu, depth=DEEPEST
+    )
+    training = draw_signals(problem, sparsity, sigma, SIGNALS, generator)
+    thresholds = {
+        CERTIFIED: plan.thresholds,
+        TENTH: plan.thresholds / 10,
+        TRAINED: trained_thresholds(problem, training, plan.thresholds),
+    }
+    iterates = {
+        name: with_thresholds(problem.operator, problem.W, theta).trajectory(signals.y)
+        for name, theta in thresholds.items()
+    }
+    return Run(signals, iterates)

@@ -13,10 +13,12 @@ from torch import Tensor
 from unrolled.guarantees import draw
 from unrolled.guarantees.rip import fixed_thresholds as fixed
 from unrolled.guarantees.rip import isometry_thresholds as isometric
-from unrolled.guarantees.rip.coherence import coherence
-from unrolled.guarantees.rip.instances import random_signal, s, with_thresholds
-from unrolled.guarantees.rip.isometry import Isometry, isometry_constant
+from unrolled.guarantees.rip.instances import random_signal
 from unrolled.guarantees.rip.refuted import small_signal
+from unrolled.guarantees.rip.schedule import with_thresholds
+from unrolled.guarantees.rip.symbols import s
+from unrolled.isometry.coherence import coherence
+from unrolled.isometry.constants import Isometry, isometry_constant
 from unrolled.sensing import equiangular_frame, gaussian, identity_hadamard
 from unrolled.teaching import Misconception, Option, QuickCheck
 

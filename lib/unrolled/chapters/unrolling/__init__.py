@@ -1,9 +1,10 @@
 """What the unrolling chapter shows beside its theorems."""
 
-from unrolled.chapters.unrolling.depth import best, depth_chart, recorded
-from unrolled.chapters.unrolling.explorable import RUN_ON_CHART
-from unrolled.chapters.unrolling.lab import RUN_ON_LAB
-from unrolled.chapters.unrolling.picture import loop_and_layers
+from unrolled.chapters.chapter import Chapter
+from unrolled.chapters.unrolling.explorables import depth_chart, run_on
+from unrolled.chapters.unrolling.figures import loop_and_layers
+from unrolled.chapters.unrolling.labs import RUN_ON_LAB
+from unrolled.chapters.unrolling.problems import SparseProblem, best, recorded
 from unrolled.chapters.unrolling.quickchecks import (
     BIAS,
     GROWTH,
@@ -14,22 +15,31 @@ from unrolled.chapters.unrolling.quickchecks import (
     SCALED,
     WRITE_LAYER,
 )
-from unrolled.chapters.unrolling.signals import SparseProblem
+from unrolled.guarantees.unrolling import GUARANTEES
+
+UNROLLING = Chapter(
+    name="unrolling",
+    title="From iterations to layers",
+    guarantees=GUARANTEES,
+    quick_checks=QUICK_CHECKS,
+    explorables=(run_on, depth_chart),
+    labs=(RUN_ON_LAB,),
+)
 
 __all__ = [
     "BIAS",
     "GROWTH",
     "PARAMETERS",
-    "QUICK_CHECKS",
     "RUN_FOR_EVER",
-    "RUN_ON_CHART",
     "RUN_ON_LAB",
     "SAME_MAP",
     "SCALED",
+    "UNROLLING",
     "WRITE_LAYER",
     "SparseProblem",
     "best",
     "depth_chart",
     "loop_and_layers",
     "recorded",
+    "run_on",
 ]

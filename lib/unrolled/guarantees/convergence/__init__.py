@@ -1,18 +1,6 @@
 """Convergence: what layer-wise parameters can, and cannot, do for unrolled gradient descent."""
 
-from unrolled.guarantees.convergence.average_case import (
-    BENIGN,
-    CURVATURE,
-    GAUSS,
-    GAUSS_OPTIMAL,
-    LANCZOS,
-    SPLITTING,
-    TRAINING_FINDS_THEM,
-    TRAP,
-    best_tied,
-    christoffel_sum,
-    descend,
-)
+from unrolled.guarantees.convergence.gauss import GAUSS, GAUSS_OPTIMAL, christoffel_sum
 from unrolled.guarantees.convergence.gaussian_sensing import (
     AMP,
     GAUSSIAN,
@@ -21,6 +9,9 @@ from unrolled.guarantees.convergence.gaussian_sensing import (
     limiting_error,
     marchenko_pastur,
 )
+from unrolled.guarantees.convergence.heavy_ball import HEAVY_BALL, heavy_ball_radius
+from unrolled.guarantees.convergence.lanczos import LANCZOS
+from unrolled.guarantees.convergence.landscape import BENIGN, descend
 from unrolled.guarantees.convergence.product import (
     EARLY_LATE,
     PRODUCT,
@@ -28,21 +19,17 @@ from unrolled.guarantees.convergence.product import (
     rate,
     rounding_by_order,
 )
-from unrolled.guarantees.convergence.remarks import (
-    HEAVY_BALL,
-    best_constant_huber_gap,
-    heavy_ball_radius,
-    huber_gap,
-)
+from unrolled.guarantees.convergence.silver import best_constant_huber_gap, huber_gap
+from unrolled.guarantees.convergence.splitting import CURVATURE, SPLITTING
+from unrolled.guarantees.convergence.trap import TRAINING_FINDS_THEM, TRAP, best_tied
 from unrolled.guarantees.convergence.worst_case import (
     CHEBYSHEV,
     HARDEST,
     conjugate_gradient_error,
     hardest_measure,
 )
-from unrolled.guarantees.theorem import register
 
-register(
+GUARANTEES = (
     PRODUCT,
     PRODUCT_IS_TRUTH,
     EARLY_LATE,
@@ -72,6 +59,7 @@ __all__ = [
     "GAUSSIAN",
     "GAUSSIAN_OPTIMAL",
     "GAUSS_OPTIMAL",
+    "GUARANTEES",
     "HARDEST",
     "HEAVY_BALL",
     "LANCZOS",

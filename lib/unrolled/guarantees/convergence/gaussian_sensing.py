@@ -1,4 +1,4 @@
-"""Theorems 1.3 and 1.4: Gaussian sensing has closed-form steps, and the trained network is AMP."""
+"""Gaussian sensing has closed-form steps, and the trained network is AMP."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from unrolled.guarantees.convergence.expressions import (
+from unrolled.guarantees import AT_LEAST, EQUAL, Assumption, Derivation, NoDerivation, Step, Theorem
+from unrolled.guarantees.convergence.symbols import (
     K,
     c,
     decay,
@@ -22,9 +23,7 @@ from unrolled.guarantees.convergence.expressions import (
     tau,
     v,
 )
-from unrolled.guarantees.derivation import Derivation, Step
 from unrolled.guarantees.draw import integer, uniform
-from unrolled.guarantees.theorem import Assumption, Theorem
 from unrolled.iterations import amp, semicircle_steps
 from unrolled.networks import GradientNet
 from unrolled.sensing import DenseOperator
@@ -127,21 +126,21 @@ GAUSSIAN = Theorem(
         limit and up to their order,
 
         $$
-        \eta_k={step},\qquad k=1,\dots,K,
+        \eta_k=<<step>>,\qquad k=1,\dots,K,
         $$
 
         and its error per coordinate is
 
         $$
-        {quantity} {relation} {bound},
+        <<quantity>> <<relation>> <<bound>>,
         $$
 
         $$
-        \tau={tau}.
+        \tau=<<tau>>.
         $$
 
         From depth to depth, with $v_k$ the error of the best $k$-layer network, $v_0=1$ and
-        $v_{k+1}={evolution}$. Without noise $v_K={noiseless}$; for $c=1$ read the limit,
+        $v_{k+1}=<<evolution>>$. Without noise $v_K=<<noiseless>>$; for $c=1$ read the limit,
         $1/(K+1)$.
         """,
     assumptions=(
@@ -149,7 +148,7 @@ GAUSSIAN = Theorem(
         Assumption(r"$n,m\to\infty$ with $n/m\to c$ (the spectrum is Marchenko–Pastur)"),
     ),
     quantity=r"v_K=\tfrac1n\,\mathbb E\|x_K-x^\star\|^2",
-    relation="=",
+    relation=EQUAL,
     bound=gaussian_error_in_tau,
     where={tau: decay},
     formulas={
@@ -209,16 +208,18 @@ GAUSSIAN = Theorem(
 GAUSSIAN_OPTIMAL = Theorem(
     name="convergence.gaussian-optimal",
     title="No other steps do better under Gaussian sensing",
-    statement="In the same setting every choice of $K$ steps has ${quantity} {relation} v_K$.",
+    statement="In the same setting every choice of $K$ steps has $<<quantity>> <<relation>> v_K$.",
     assumptions=(Assumption("the network has no more than $K$ layers", _one_layer_more),),
     quantity=r"\tfrac1n\,\mathbb E\|x_K-x^\star\|^2",
-    relation=">=",
+    relation=AT_LEAST,
     bound=gaussian_error,
     draw=_any_steps,
     measure=limiting_error,
     values=_values,
     slack=1e-7,
     source="The theorem on Gauss nodes, for the shifted measure.",
+    derivation=NoDerivation("it is convergence.gauss-optimal for the shifted measure."),
+    attained=_draw_sensing,
 )
 
 
@@ -297,7 +298,7 @@ AMP = Theorem(
         $A^\top y\ne0$. They end at the same vector,
 
         $$
-        {quantity} {relation} {bound},
+        <<quantity>> <<relation>> <<bound>>,
         $$
 
         for every such $A$ and $y$, although the network has no Onsager term (the memory
@@ -305,7 +306,7 @@ AMP = Theorem(
         """,
     assumptions=(Assumption("AMP and the network assume the same noise variance", _mismatched),),
     quantity=r"\|x_K^{\text{net}}-x_K^{\text{AMP}}\|\,/\,\|x_K^{\text{AMP}}\|",
-    relation="=",
+    relation=EQUAL,
     bound=sp.Integer(0),
     draw=_draw_measurements,
     measure=amp_discrepancy,

@@ -17,9 +17,12 @@ from unrolled.networks import GradientNet
 class Unrolled:
     """Gradient descent unrolled over a spectrum.
 
-    eigenvalues: (n,) of H, nonnegative. weights: (n,), squared size of the initial error in each
-    eigenvector, sum 1. steps: (K,). low, high: the interval that the eigenvalues are said to lie
-    in. noise: size of an error added to the measurements.
+    Attributes:
+        eigenvalues: (n,) of H, nonnegative.
+        weights: (n,), squared size of the initial error in each eigenvector, sum 1.
+        steps: (K,).
+        low, high: the interval that the eigenvalues are said to lie in.
+        noise: size of an error added to the measurements.
     """
 
     eigenvalues: Tensor
@@ -99,3 +102,26 @@ def extremal_points(low: float, high: float, depth: int) -> Tensor:
     """The K + 1 points where the Chebyshev polynomial of [low, high] attains ± its maximum."""
     j = torch.arange(depth + 1, dtype=torch.float64)
     return (high + low) / 2 + (high - low) / 2 * torch.cos(j * math.pi / depth)
+
+
+def random_start(generator: torch.Generator) -> Unrolled:
+    """A random measure and random steps, all different, some of which diverge."""
+    low, high = interval(generator, 20.0)
+    depth = integer(generator, 1, 4)
+    eigenvalues, weights = measure(generator, depth + integer(generator, 1, 6), low, high)
+    start = 2 * torch.rand(depth, generator=generator, dtype=torch.float64) / low
+    return Unrolled(eigenvalues, weights, start, low, high)
+
+
+def equal_start(generator: torch.Generator) -> Unrolled:
+    """Two layers or more, all of which start at the mean of random steps."""
+    instance = random_start(generator)
+    while instance.depth < 2:
+        instance = random_start(generator)
+    return instance.with_steps(instance.steps.mean().expand(instance.depth).clone())
+
+
+def best_error(instance: Unrolled) -> float:
+    """The least squared error that any steps reach on the instance's measure."""
+    best = gauss_steps(instance.eigenvalues, instance.weights, instance.depth)
+    return instance.with_steps(best).squared_error()

@@ -7,11 +7,10 @@ from dataclasses import replace
 import sympy as sp
 import torch
 
+from unrolled.guarantees import AT_LEAST, Assumption, Derivation, Refutation, Step, Theorem
 from unrolled.guarantees.convergence import instances
-from unrolled.guarantees.convergence.expressions import K, kappa, tied_factor, tied_rate
-from unrolled.guarantees.derivation import Derivation, Step
+from unrolled.guarantees.convergence.symbols import K, kappa, tied_factor, tied_rate
 from unrolled.guarantees.draw import integer
-from unrolled.guarantees.theorem import Assumption, Refutation, Theorem
 from unrolled.iterations import chebyshev_steps, leja_order, tied_step
 from unrolled.networks import GradientNet
 from unrolled.sensing import with_spectrum
@@ -30,18 +29,22 @@ def product_of_rates(instance: instances.Unrolled) -> float:
     return float(rate(instance.steps, low, high).prod())
 
 
-def _draw_steps(generator: torch.Generator) -> instances.Unrolled:
+def _constant_step(generator: torch.Generator) -> instances.Unrolled:
     low, high = instances.interval(generator)
     depth = integer(generator, 1, 12)
-    instance = instances.Unrolled(
+    return instances.Unrolled(
         torch.tensor([low, high], dtype=torch.float64),
         torch.full((2,), 0.5, dtype=torch.float64),
         torch.full((depth,), tied_step(low, high), dtype=torch.float64),
         low,
         high,
     )
+
+
+def _draw_steps(generator: torch.Generator) -> instances.Unrolled:
+    instance = _constant_step(generator)
     if integer(generator, 0, 9) == 0:
-        return instance  # the constant step, which attains the bound
+        return instance
     return instance.with_steps(instances.random_steps(generator, instance))
 
 
@@ -66,7 +69,7 @@ PRODUCT = Theorem(
         \max_{\lambda\in[m,M]}|1-\eta_k\lambda|$ be its rate. Whatever the steps are,
 
         $$
-        {quantity} {relation} {bound},
+        <<quantity>> <<relation>> <<bound>>,
         $$
 
         the $K$-th power of the best constant step's rate. For $\kappa>1$ there is equality only if
@@ -79,9 +82,10 @@ PRODUCT = Theorem(
         ),
     ),
     quantity=r"\prod_{k=1}^{K}\rho(\eta_k)",
-    relation=">=",
+    relation=AT_LEAST,
     bound=tied_factor,
     draw=_draw_steps,
+    attained=_constant_step,
     measure=product_of_rates,
     values=lambda i: {kappa: i.kappa, K: i.depth},
     source="Elementary.",
@@ -134,7 +138,7 @@ PRODUCT_IS_TRUTH = Refutation(
         "tells how good a choice of steps is."
     ),
     quantity=r"\max_{e_0}\|e_K\|/\|e_0\|",
-    relation=">=",
+    relation=AT_LEAST,
     bound=tied_factor,
     instance=lambda _: two_layers(),
     measure=lambda i: float((1 - i.steps[:, None] * i.eigenvalues).prod(0).abs().max()),
@@ -168,7 +172,7 @@ EARLY_LATE = Refutation(
         "its last; the order is part of what makes it better."
     ),
     quantity=r"\|x_K^{\text{large first}}-x_K^{\text{small first}}\|/\|e_K\|",
-    relation=">=",
+    relation=AT_LEAST,
     bound=sp.Rational(1, 100),
     instance=instances.best_average,
     measure=early_late_gap,

@@ -1,4 +1,4 @@
-"""Theorem 1.1: the best worst case is Chebyshev's, and no first-order method beats it."""
+"""The best worst case is Chebyshev's, and no first-order method beats it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import sympy as sp
 import torch
 from torch import Tensor
 
+from unrolled.guarantees import AT_LEAST, AT_MOST, Assumption, Derivation, Step, Theorem, evaluate
 from unrolled.guarantees.convergence import instances
-from unrolled.guarantees.convergence.expressions import (
+from unrolled.guarantees.convergence.symbols import (
     K,
     accelerated_rate,
     chebyshev_factor,
@@ -21,9 +22,7 @@ from unrolled.guarantees.convergence.expressions import (
     tied_factor,
     tied_rate,
 )
-from unrolled.guarantees.derivation import Derivation, Step
 from unrolled.guarantees.draw import integer
-from unrolled.guarantees.theorem import Assumption, Theorem, evaluate
 from unrolled.iterations import chebyshev_steps, heavy_ball
 from unrolled.sensing import DenseOperator
 
@@ -48,11 +47,17 @@ def _interval_and_depth(generator: torch.Generator) -> tuple[float, float, int]:
 def _draw_chebyshev(generator: torch.Generator) -> instances.Unrolled:
     low, high, depth = _interval_and_depth(generator)
     eigenvalues, weights = instances.measure(generator, integer(generator, 1, 12), low, high)
-    if integer(generator, 0, 3) == 0:
-        # A quarter of the instances sit where the polynomial is largest: there the bound is met.
-        eigenvalues = instances.extremal_points(low, high, depth)
-        weights = torch.full_like(eigenvalues, 1 / len(eigenvalues))
-    return instances.Unrolled(eigenvalues, weights, chebyshev_steps(low, high, depth), low, high)
+    instance = instances.Unrolled(
+        eigenvalues, weights, chebyshev_steps(low, high, depth), low, high
+    )
+    return _where_largest(instance) if integer(generator, 0, 3) == 0 else instance
+
+
+def _where_largest(instance: instances.Unrolled) -> instances.Unrolled:
+    # The eigenvalues sit where the polynomial is largest.
+    eigenvalues = instances.extremal_points(instance.low, instance.high, instance.depth)
+    weights = torch.full_like(eigenvalues, 1 / len(eigenvalues))
+    return replace(instance, eigenvalues=eigenvalues, weights=weights)
 
 
 def _outside(generator: torch.Generator) -> instances.Unrolled:
@@ -89,28 +94,29 @@ CHEBYSHEV = Theorem(
         With the steps
 
         $$
-        \frac{1}{m\,\eta_k} = {root},\qquad k=1,\dots,K,
+        \frac{1}{m\,\eta_k} = <<root>>,\qquad k=1,\dots,K,
         $$
 
         the network's output satisfies
 
         $$
-        {quantity} {relation} {bound},\qquad r={r},
+        <<quantity>> <<relation>> <<bound>>,\qquad r=<<r>>,
         $$
 
         and no other choice of $K$ steps has a smaller worst case over all $H$ with eigenvalues in
-        $[m,M]$. For $K\ge2$ and $\kappa>1$ it is smaller than the best tied network's ${tied}$.
+        $[m,M]$. For $K\ge2$ and $\kappa>1$ it is smaller than the best tied network's $<<tied>>$.
         """,
     assumptions=(
         Assumption(r"the eigenvalues of $H=A^\top A$ lie in $[m,M]$, $M=\kappa m$", _outside),
         Assumption(r"there is no noise: $y=Ax^\star$", _noisy),
     ),
     quantity=r"\frac{\|x_K-x^\star\|}{\|x_0-x^\star\|}",
-    relation="<=",
+    relation=AT_MOST,
     bound=chebyshev_in_r,
     where={r: accelerated_rate},
     formulas={"root": chebyshev_root, "tied": tied_factor},
     draw=_draw_chebyshev,
+    attained=lambda generator: _where_largest(_draw_chebyshev(generator)),
     measure=_relative_error,
     values=_values,
     slack=1e-6,
@@ -153,7 +159,7 @@ CHEBYSHEV = Theorem(
                 r"The Lagrange basis of those $K+1$ points in $[-1,1]$ has "
                 r"$\sum_j(-1)^j\ell_j(\sigma)=T_K(\sigma)$.",
                 _extremal_sum,
-                range(1, 7),
+                range(2, 7),
             ),
             Step.less(
                 r"Strictness, by induction: if $\cosh Ku\ge\cosh^Ku$, the next one is strictly "
@@ -264,7 +270,7 @@ HARDEST = Theorem(
         H^{K-1}g\}$ with $g=A^\top(y-Ax_0)$, satisfies
 
         $$
-        {quantity} {relation} {bound},\qquad r={r}.
+        <<quantity>> <<relation>> <<bound>>,\qquad r=<<r>>.
         $$
         """,
     assumptions=(
@@ -272,10 +278,11 @@ HARDEST = Theorem(
         Assumption(r"$\kappa>1$"),
     ),
     quantity=r"\frac{\|x_K-x^\star\|}{\|x_0-x^\star\|}",
-    relation=">=",
+    relation=AT_LEAST,
     bound=chebyshev_in_r,
     where={r: accelerated_rate},
     draw=_draw_hardest,
+    attained=lambda generator: (_draw_hardest(generator)[0], "best of the Krylov space"),
     measure=_method_error,
     values=lambda pair: _values(pair[0]),
     slack=1e-6,
@@ -283,19 +290,21 @@ HARDEST = Theorem(
     derivation=Derivation(
         (
             Step.equal(
-                "The mean square exceeds the squared mean by a sum of squares; here for three "
-                "atoms whose weights sum to one,",
+                "The mean square exceeds the squared mean by a sum of squares, for weights that "
+                "sum to one,",
                 (_nu1 * _q1**2 + _nu2 * _q2**2 + _nu3 * _q3**2) * (_nu1 + _nu2 + _nu3)
                 - (_nu1 * _q1 + _nu2 * _q2 + _nu3 * _q3) ** 2,
                 _nu1 * _nu2 * (_q1 - _q2) ** 2
                 + _nu1 * _nu3 * (_q1 - _q3) ** 2
                 + _nu2 * _nu3 * (_q2 - _q3) ** 2,
+                scope="three atoms",
             ),
             Step.at_most(
-                r"so $\sum\nu_jq_j^2\ge\bigl(\sum\nu_j|q_j|\bigr)^2$; here for two atoms.",
+                r"so that $\sum\nu_jq_j^2\ge\bigl(\sum\nu_j|q_j|\bigr)^2$.",
                 (_nu1 * _q1 + _nu2 * _q2) ** 2,
                 (_nu1 * _q1**2 + _nu2 * _q2**2) * (_nu1 + _nu2),
                 gap=_nu1 * _nu2 * (_q1 - _q2) ** 2,
+                scope="two atoms",
             ),
         )
     ),

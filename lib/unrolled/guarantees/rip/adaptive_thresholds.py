@@ -1,4 +1,4 @@
-"""Theorem 2c: thresholds read off the data, and the bound with its three terms, at every scale."""
+"""Thresholds read off the data, and the bound with its three terms, at every scale."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from unrolled.guarantees import draw
-from unrolled.guarantees.derivation import Derivation, Step
+from unrolled.checks import check_depth, check_positive, check_size
+from unrolled.guarantees import AT_MOST, Assumption, Derivation, Step, Theorem, draw, evaluate
 from unrolled.guarantees.rip import instances
-from unrolled.guarantees.rip.instances import K, k, s
-from unrolled.guarantees.rip.isometry import isometry_constant
 from unrolled.guarantees.rip.isometry_thresholds import BLOCKS
-from unrolled.guarantees.theorem import Assumption, Theorem, evaluate
-from unrolled.iterations import check_depth
+from unrolled.guarantees.rip.matrices import nearly_orthonormal, spikes_and_walsh
+from unrolled.guarantees.rip.schedule import with_thresholds
+from unrolled.guarantees.rip.symbols import K, k, s
+from unrolled.isometry.constants import isometry_constant
 from unrolled.prox import soft_threshold
 from unrolled.sensing import DenseOperator, gaussian, identity_hadamard
-from unrolled.sensing.operator import check_positive, check_size
 
 r = sp.Symbol("r", integer=True, positive=True)
 delta = sp.Symbol("delta", nonnegative=True)
@@ -50,8 +49,18 @@ def adaptive_iterates(
     So an iterate has fewer than s + r nonzero entries, and if y is multiplied by a number, all
     iterates are.
 
-    A: (m, n), real. y: (B, m) of its dtype. sparsity: s ≥ 1. extra: r ≥ 1, with s + r ≤ n.
-    depth: K ≥ 1. Returns (K + 1, B, n), the zero start first. Raises ValueError for anything else.
+    Args:
+        A: (m, n), real.
+        y: (B, m) of its dtype.
+        sparsity: s ≥ 1.
+        extra: r ≥ 1, with s + r ≤ n.
+        depth: K ≥ 1.
+
+    Returns:
+        (K + 1, B, n), the zero start first.
+
+    Raises:
+        ValueError: arguments other than these.
     """
     operator = A if isinstance(A, DenseOperator) else DenseOperator(A)
     check_size("sparsity", sparsity)
@@ -89,7 +98,7 @@ class Adaptive:
         y = self.operator.forward(self.signal) + self.noise
         if self.thresholds is not None:
             W = self.operator.dense()
-            return instances.with_thresholds(self.operator, W, self.thresholds).trajectory(y)
+            return with_thresholds(self.operator, W, self.thresholds).trajectory(y)
         return adaptive_iterates(
             self.operator, y, sparsity=self.sparsity, extra=self.extra, depth=self.depth
         )
@@ -110,14 +119,14 @@ def _pool() -> tuple[Known, ...]:
     for sparsity, extra, m, n in ((1, 1, 11, 12), (1, 2, 13, 14), (2, 1, 15, 16), (2, 2, 15, 16)):
         for _ in range(6):
             scale = draw.uniform(generator, 1, 1.15)
-            operator = instances.nearly_orthonormal(m, n, generator=generator, scale=scale)
+            operator = nearly_orthonormal(m, n, generator=generator, scale=scale)
             known.append(_known(operator, sparsity, extra))
     for sparsity, extra in ((1, 1), (2, 2), (2, 1), (3, 1)):
         operator = gaussian(200, 12, generator=generator, dtype=torch.float64, unit_columns=True)
         known.append(_known(operator, sparsity, extra))
     spikes = identity_hadamard(64, dtype=torch.float64)
     for sparsity, extra in ((1, 1), (1, 2), (1, 4), (2, 1), (2, 2), (2, 3)):
-        constant = instances.spikes_and_walsh(_order(sparsity, extra))
+        constant = spikes_and_walsh(_order(sparsity, extra))
         known.append((spikes, sparsity, extra, constant))
     return tuple(matrix for matrix in known if _rate(matrix) < 1)
 
@@ -142,8 +151,14 @@ def extremal(
 
     I − AᵀA is δ times a reflection that sends s equal entries to s equal ones and r outside.
 
-    sparsity, extra: s, r ≥ 1. delta: 0 < δ < 1/√(1 + s/r), the isometry constant of A of every
-    order from s + r on. depth: K ≥ 1. amplitude: > 0. Raises ValueError for anything else.
+    Args:
+        sparsity, extra: s, r ≥ 1.
+        delta: 0 < δ < 1/√(1 + s/r), the isometry constant of A of every order from s + r on.
+        depth: K ≥ 1.
+        amplitude: > 0.
+
+    Raises:
+        ValueError: arguments other than these.
     """
     check_size("sparsity", sparsity)
     check_size("extra", extra)
@@ -255,18 +270,18 @@ ADAPTIVE_THRESHOLDS = Theorem(
         Let $s,r\ge1$ with $s+r\le n$. Run $x^{k+1}=S_{\theta_k}(u^k)$,
         $u^k=x^k+A^\top(y-Ax^k)$, from $x^0=0$ on $y=Ax^\star+w$, where $\theta_k$ is the
         $(s+r)$-th largest of the $|u^k_i|$. Let $\delta$ be the isometry constant of $A$ of order
-        ${order}$ (for orders beyond $n$, $\delta$ means $\delta_n$), let $t$ be
+        $<<order>>$ (for orders beyond $n$, $\delta$ means $\delta_n$), let $t$ be
         $x^\star$ without its $s$ largest entries, and
 
         $$
-        \rho={rho},\qquad b={b}.
+        \rho=<<rho>>,\qquad b=<<b>>.
         $$
 
         If $\rho<1$, then for every signal, of whatever size, and every number $K$ of layers
 
         $$
-        {quantity} {relation} \underbrace{{decay_term}}_{\text{decay}}+
-        \underbrace{{noise_term}}_{\text{noise}}+\underbrace{{tail_term}}_{\text{tail}}.
+        <<quantity>> <<relation>> \underbrace{<<decay_term>>}_{\text{decay}}+
+        \underbrace{<<noise_term>>}_{\text{noise}}+\underbrace{<<tail_term>>}_{\text{tail}}.
         $$
 
         Without noise and tail it is attained, for every $s$, $r$ and $K$. With $r=s$ it
@@ -281,7 +296,7 @@ ADAPTIVE_THRESHOLDS = Theorem(
         Assumption(r"$\rho<1$"),
     ),
     quantity=r"\|x^K-x^\star\|_2",
-    relation="<=",
+    relation=AT_MOST,
     bound=three_terms,
     where={rho: rate, b: gain},
     formulas={
@@ -291,6 +306,7 @@ ADAPTIVE_THRESHOLDS = Theorem(
         "tail_term": tail_term,
     },
     draw=_draw,
+    attained=_draw_extremal,
     measure=Adaptive.error,
     values=lambda instance: instance.told,
     slack=1e-6,
@@ -316,10 +332,11 @@ ADAPTIVE_THRESHOLDS = Theorem(
             ),
             Step.at_most(
                 r"while on $S$ it adds at most $\theta$ to each $|v_i|$, and "
-                r"$\sum_S|v_i|\le\sqrt s\,\|v_S\|_2$; squared, here for two entries,",
+                r"$\sum_S|v_i|\le\sqrt s\,\|v_S\|_2$; squared,",
                 (_v_i + _v_j) ** 2,
                 2 * (_v_i**2 + _v_j**2),
                 gap=(_v_i - _v_j) ** 2,
+                scope="two entries",
             ),
             Step.at_most(
                 r"so that with $p=\|v_S\|_2$ the error on $S$ is at most $p+\sqrt s\,\theta$.",

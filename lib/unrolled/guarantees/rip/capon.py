@@ -1,4 +1,4 @@
-"""Fact 2d: what is true of "LMMSE weights" is Capon's beamformer, the LMMSE filter rescaled."""
+"""What is true of "LMMSE weights" is Capon's beamformer, the LMMSE filter rescaled."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from unrolled.guarantees import draw
-from unrolled.guarantees.derivation import Derivation, Step
-from unrolled.guarantees.theorem import Assumption, Theorem
-from unrolled.networks import analytic_weights
-from unrolled.sensing import DenseOperator, gaussian
+from unrolled.guarantees import AT_LEAST, Assumption, Derivation, Step, Theorem, draw
+from unrolled.sensing import DenseOperator, analytic_weights, gaussian
 
 response = sp.Symbol(r"{a_i^\top(AA^\top+\lambda I)^{-1}a_i}", positive=True)
 
@@ -43,22 +40,25 @@ class Filter:
         return float(self.column @ torch.linalg.solve(covariance, self.column))
 
 
-def _draw(generator: torch.Generator) -> Filter:
+def _capon(generator: torch.Generator) -> Filter:
     m = draw.integer(generator, 1, 12)
     n = draw.integer(generator, m, 3 * m)
     operator = gaussian(m, n, generator=generator, dtype=torch.float64)
     lam = 10 ** draw.uniform(generator, -4, 2) * draw.integer(generator, 0, 1)
     index = draw.integer(generator, 0, n - 1)
-    best = analytic_weights(operator, lam)[:, index]
-    instance = Filter(operator, index, lam, best)
+    return Filter(operator, index, lam, analytic_weights(operator, lam)[:, index])
+
+
+def _draw(generator: torch.Generator) -> Filter:
+    instance = _capon(generator)
     kind = draw.integer(generator, 0, 3)  # Capon's, ISTA's, near Capon's, anything with response 1
     if kind == 0:
         return instance
-    column = instance.column
+    best, column = instance.w, instance.column
     if kind == 1:
         return replace(instance, w=column / (column @ column))
     size = 10 ** draw.uniform(generator, -3, 1) * float(best.norm())
-    change = size * torch.randn(m, generator=generator, dtype=torch.float64)
+    change = size * torch.randn(len(best), generator=generator, dtype=torch.float64)
     other = best * (kind == 2) + change
     return replace(instance, w=other + (1 - other @ column) / (column @ column) * column)
 
@@ -112,7 +112,7 @@ CAPON = Theorem(
         the LMMSE filter for $a_i$, rescaled to answer $1$: Capon's beamformer. Every such $w$ has
 
         $$
-        {quantity} {relation} {bound},
+        <<quantity>> <<relation>> <<bound>>,
         $$
 
         with equality for $w_i$ and no other. As $\lambda\to0$ its columns are the analytic
@@ -123,9 +123,10 @@ CAPON = Theorem(
         Assumption(r"$\lambda>0$, or $\lambda=0$ and $A$ has full row rank; $a_i\ne0$"),
     ),
     quantity=r"\|w^\top A\|_2^2+\lambda\|w\|_2^2",
-    relation=">=",
+    relation=AT_LEAST,
     bound=1 / response,
     draw=_draw,
+    attained=_capon,
     measure=Filter.power,
     values=lambda instance: {response: instance.lmmse_response()},
     slack=1e-7,
@@ -139,14 +140,14 @@ CAPON = Theorem(
                 r"In the eigenbasis of $R=AA^\top+\lambda I$, with eigenvalues $r_j>0$, "
                 r"$w^\top Rw\cdot a^\top R^{-1}a$ exceeds $(w^\top a)^2=1$ by a sum of squares,",
                 _lagrange,
-                range(1, 6),
+                range(2, 6),
                 symbol="m",
             ),
             Step.cases(
                 r"which vanishes for $w$ a multiple of $R^{-1}a$ and no other. With response $1$, "
                 r"$w=R^{-1}a/(a^\top R^{-1}a)$, the power is",
                 _attained,
-                range(1, 6),
+                range(2, 6),
                 symbol="m",
             ),
             Step.less(

@@ -5,21 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import SupportsFloat
 
 import torch
 from torch import Tensor
 
+from unrolled.checks import check_size
+from unrolled.guarantees import evaluate
 from unrolled.guarantees.rip import adaptive_thresholds as adaptive
 from unrolled.guarantees.rip import fixed_thresholds as fixed
-from unrolled.guarantees.rip import instances as symbols
 from unrolled.guarantees.rip import isometry_thresholds as isometric
-from unrolled.guarantees.rip.coherence import generalised_coherence
-from unrolled.guarantees.rip.isometry import Isometry, isometry_constant
-from unrolled.guarantees.rip.sparse_eigenvalue import OutOfPatience, column_norms, matrix
-from unrolled.guarantees.theorem import evaluate
-from unrolled.networks import analytic_weights
-from unrolled.sensing import DenseOperator
-from unrolled.sensing.operator import check_positive
+from unrolled.guarantees.rip import symbols
+from unrolled.isometry.coherence import generalised_coherence
+from unrolled.isometry.constants import Isometry, isometry_constant
+from unrolled.isometry.enumeration import SECOND
+from unrolled.isometry.sparse_eigenvalue import EffortSpent, column_norms, matrix
+from unrolled.sensing import DenseOperator, analytic_weights
 
 __all__ = [
     "Certificate",
@@ -37,9 +38,13 @@ ROUNDING = 1e-9
 class Certificate:
     """The largest sparsity that one theorem certifies, and why.
 
-    s: 0 if it certifies none. rate: the factor per layer that it promises at this s, else None.
-    theorem: one of the names in `certified_sparsity`. constants: what the rate is made of.
-    extra: r, where the theorem has such a choice. beyond: what is known of s + 1.
+    Attributes:
+        s: 0 if it certifies none.
+        rate: the factor per layer that it promises at this s, else None.
+        theorem: one of the names in `certified_sparsity`.
+        constants: what the rate is made of.
+        extra: r, where the theorem has such a choice.
+        beyond: what is known of s + 1.
     """
 
     theorem: str
@@ -81,7 +86,7 @@ class CertifiedSparsity:
         return "\n".join(lines)
 
 
-def certified_sparsity(A: DenseOperator | Tensor, *, patience: float = 5.0) -> CertifiedSparsity:
+def certified_sparsity(A: DenseOperator | Tensor, *, effort: int = 5 * SECOND) -> CertifiedSparsity:
     """For each theorem the largest s for which it promises that every s-sparse signal is reached.
 
     The rows, by how the thresholds come about:
@@ -93,18 +98,23 @@ def certified_sparsity(A: DenseOperator | Tensor, *, patience: float = 5.0) -> C
     * "from data" (theorem `rip.adaptive-thresholds`): √(1+s/r)·δ_{3s+2r−1} < 1, some r ≤ n − s.
 
     For an order k > n, δ_k means δ_n: it is a maximum over at most k of n columns. Constants are
-    exact where `patience`, in seconds for each, allows; elsewhere they are upper bounds, which
-    certify as well, but leave open whether one nonzero more could be certified: the row says so.
+    exact where `effort`, as in `isometry_constant` and for each, allows; elsewhere they are upper
+    bounds, which certify as well, but leave open whether one nonzero more could be certified: the
+    row says so.
 
-    A: real `DenseOperator` or matrix (m, n). ValueError for others, and for a zero column.
+    Args:
+        A: real `DenseOperator` or matrix (m, n).
+
+    Raises:
+        ValueError: A is none of that, or has a zero column.
     """
-    check_positive("patience", patience)
+    check_size("effort", effort)
     A = matrix(A)
     if A.is_complex():
         raise ValueError(f"A has dtype {A.dtype}; the theorems are about real matrices")
     norms = column_norms(A)
     n = A.shape[1]
-    orders = _Orders(A, patience)
+    orders = _Orders(A, effort)
     return CertifiedSparsity(
         (
             _by_coherence("fixed, W = A", A, A / norms / norms),
@@ -118,8 +128,11 @@ def certified_sparsity(A: DenseOperator | Tensor, *, patience: float = 5.0) -> C
 def fixed_sparsity(mu: float, n: int) -> int:
     """The largest s ≤ n with (2s−1)μ < 1, which thresholds fixed in advance certify; 0 if none.
 
-    mu: the (generalised) coherence. The rate counts as below 1 if it is so by more than 10⁻⁹,
-    which is how certificates in this module allow for rounding.
+    The rate counts as below 1 if it is so by more than 10⁻⁹, which is how certificates in this
+    module allow for rounding.
+
+    Args:
+        mu: the (generalised) coherence.
     """
     s = 0
     while s < n and _fixed_rate(mu, s + 1) < 1 - ROUNDING:
@@ -152,7 +165,7 @@ class _Condition:
     orders: tuple[int, ...]
     extra: int | None = None
 
-    def rate(self, constant: Callable[[int], float]) -> float:
+    def rate(self, constant: Callable[[int], SupportsFloat]) -> float:
         pairs = zip(self.factors, self.orders, strict=True)
         return sum(factor * float(constant(order)) for factor, order in pairs)
 
@@ -194,10 +207,10 @@ def averaged_bounds(exact: Sequence[Isometry], k: int) -> Iterator[Isometry]:
 class _Orders:
     # What is known of δ_k for each order k; nothing is computed before it is asked for.
 
-    def __init__(self, A: Tensor, patience: float) -> None:
-        self.A, self.patience, self.n = A, patience, A.shape[1]
+    def __init__(self, A: Tensor, effort: int) -> None:
+        self.A, self.effort, self.n = A, effort, A.shape[1]
         self.known: dict[tuple[str, int], Isometry] = {}
-        self.exact: list[Isometry] = []  # of orders 1, 2, … until patience is exhausted
+        self.exact: list[Isometry] = []  # of orders 1, 2, … until one takes too much effort
         self.exhausted = False
 
     def quick(self, k: int) -> Isometry:
@@ -209,14 +222,14 @@ class _Orders:
         return 0.0 if float(self.quick(k)) < ROUNDING else float(self._of("greedy", min(k, self.n)))
 
     def best(self, k: int) -> Isometry:
-        """The exact value, or beyond the orders that patience allows the best upper bound."""
+        """The exact value, or beyond the orders that the effort allows the best upper bound."""
         k = min(k, self.n)
         if float(self.quick(k)) < ROUNDING:
             return self.quick(k)
         while len(self.exact) < k and not self.exhausted:
             try:
                 self.exact.append(self._of("exact", len(self.exact) + 1))
-            except OutOfPatience:
+            except EffortSpent:
                 self.exhausted = True
         if k <= len(self.exact):
             return self.exact[k - 1]
@@ -224,7 +237,7 @@ class _Orders:
 
     def _of(self, method: str, k: int) -> Isometry:
         if (method, k) not in self.known:
-            self.known[method, k] = isometry_constant(self.A, k, method, patience=self.patience)
+            self.known[method, k] = isometry_constant(self.A, k, method, effort=self.effort)
         return self.known[method, k]
 
 

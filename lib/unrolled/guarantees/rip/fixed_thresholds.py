@@ -1,4 +1,4 @@
-"""Theorem 2a: thresholds fixed in advance from the coherence of W and A, and what they certify."""
+"""Thresholds fixed in advance from the coherence of W and A, and what they certify."""
 
 from __future__ import annotations
 
@@ -9,15 +9,30 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from unrolled.guarantees import draw
-from unrolled.guarantees.derivation import Derivation, Step
+from unrolled.checks import check_positive
+from unrolled.guarantees import (
+    AT_MOST,
+    EQUAL,
+    Assumption,
+    Derivation,
+    Step,
+    Theorem,
+    draw,
+    evaluate,
+)
 from unrolled.guarantees.rip import instances
-from unrolled.guarantees.rip.coherence import generalised_coherence
-from unrolled.guarantees.rip.instances import E0, E, K, Recovery, Schedule, Scheme, k, s
-from unrolled.guarantees.theorem import Assumption, Theorem, evaluate
-from unrolled.networks import analytic_weights
-from unrolled.sensing import DenseOperator, equiangular_frame, gaussian, identity_hadamard
-from unrolled.sensing.operator import check_positive
+from unrolled.guarantees.rip.instances import Recovery
+from unrolled.guarantees.rip.matrices import simplex
+from unrolled.guarantees.rip.schedule import Schedule, Scheme, check_schedule
+from unrolled.guarantees.rip.symbols import E0, E, K, k, s
+from unrolled.isometry.coherence import generalised_coherence
+from unrolled.sensing import (
+    DenseOperator,
+    analytic_weights,
+    equiangular_frame,
+    gaussian,
+    identity_hadamard,
+)
 
 mu = sp.Symbol("mu", positive=True)
 nu, tau = sp.symbols("nu tau", nonnegative=True)
@@ -49,16 +64,24 @@ def coherence_schedule(
 ) -> Schedule:
     """The thresholds θ_k = μE_k + ν + τ and the certificate E_k of the theorem on coherence.
 
-    With them x ← S_{θ_k}(x + Wᵀ(y − Ax)) has no false positive and ‖x^k − x*_S‖₁ ≤ E_k.
+    With them x ← S_{θ_k}(x + Wᵀ(y − Ax)) has no false positive and ‖x^k − x*_S‖₁ ≤ E_k. Where
+    (2s − 1)μ < 1 the certificate tends to a floor; otherwise it still holds, but need not fall. All
+    arguments but s and K are ≥ 0.
 
-    mu: max_{i≠j} |w_iᵀa_j|, for W with diag(WᵀA) = 1. sparsity: s ≥ |S|. start: E_0 ≥ ‖x*_S‖₁.
-    noise: ν ≥ ‖Wᵀw‖_∞. leak: τ, at least what the entries outside S, t, put on any of them,
-    |t_i| + μ(‖t‖₁ − |t_i|). tail: ‖t‖₁ or more. depth: K ≥ 1. All but s and K are ≥ 0.
-    Where (2s − 1)μ < 1 the certificate tends to a floor; otherwise it still holds, but need not
-    fall.
-    Raises ValueError for anything else.
+    Args:
+        mu: max_{i≠j} |w_iᵀa_j|, for W with diag(WᵀA) = 1.
+        sparsity: s ≥ |S|.
+        start: E_0 ≥ ‖x*_S‖₁.
+        noise: ν ≥ ‖Wᵀw‖_∞.
+        leak: τ, at least what the entries outside S, t, put on any of them,
+            |t_i| + μ(‖t‖₁ − |t_i|).
+        tail: ‖t‖₁ or more.
+        depth: K ≥ 1.
+
+    Raises:
+        ValueError: arguments other than these.
     """
-    instances.check_schedule(sparsity, depth, mu=mu, start=start, noise=noise, leak=leak, tail=tail)
+    check_schedule(sparsity, depth, mu=mu, start=start, noise=noise, leak=leak, tail=tail)
     return _SCHEME.schedule(_told(mu, sparsity, noise, leak, tail) | {E0: start, K: depth})
 
 
@@ -71,8 +94,12 @@ def _told(
 def largest_leak(t: Tensor, mu: float) -> float:
     """τ = max_i |t_i| + μ(‖t‖₁ − |t_i|), the most that a tail puts on an entry outside S.
 
-    t: (n,), the signal outside S and 0 on it. mu: ≥ 0, as in `coherence_schedule`. Raises
-    ValueError for anything else.
+    Args:
+        t: (n,), the signal outside S and 0 on it.
+        mu: ≥ 0, as in `coherence_schedule`.
+
+    Raises:
+        ValueError: arguments other than these.
     """
     if not isinstance(t, Tensor) or t.ndim != 1 or len(t) == 0 or not t.isfinite().all():
         raise ValueError(f"t is {t!r}; a finite vector (n,) is needed")
@@ -146,7 +173,7 @@ def _told_of(
 def _extremal(generator: torch.Generator) -> Recovery:
     """Columns at equal obtuse angles and equal entries, all known: the error is its bound."""
     sparsity = draw.integer(generator, 1, 6)
-    operator = instances.simplex(sparsity + 1, draw.uniform(generator, 0.3, 0.9) / (2 * sparsity))
+    operator = simplex(sparsity + 1, draw.uniform(generator, 0.3, 0.9) / (2 * sparsity))
     support = torch.arange(sparsity + 1) < sparsity
     return _told_of(
         generator,
@@ -211,17 +238,17 @@ FIXED_THRESHOLDS = Theorem(
     $\nu\ge\|W^\top w\|_\infty$ on the noise, $T\ge\|t\|_1$ on the tail, and
     $\tau\ge|t_i|+\mu(\|t\|_1-|t_i|)$ for $i\notin S$, the most that the tail can put on one entry
     outside $S$. Run $x^{k+1}=S_{\theta_k}\bigl(x^k+W^\top(y-Ax^k)\bigr)$ from $x^0=0$ with the
-    thresholds $\theta_k={threshold}$, where
+    thresholds $\theta_k=<<threshold>>$, where
 
     $$
-    E_{k+1}={step}.
+    E_{k+1}=<<step>>.
     $$
 
-    Then after every number $K$ of layers, with $\rho={rho}$,
+    Then after every number $K$ of layers, with $\rho=<<rho>>$,
 
     $$
-    {quantity} {relation} \underbrace{{decay_term}}_{\text{decay}}+
-    \underbrace{{noise_term}}_{\text{noise}}+\underbrace{{tail_term}}_{\text{tail}}.
+    <<quantity>> <<relation>> \underbrace{<<decay_term>>}_{\text{decay}}+
+    \underbrace{<<noise_term>>}_{\text{noise}}+\underbrace{<<tail_term>>}_{\text{tail}}.
     $$
 
     The right-hand side is $E_K$. Without noise and tail it is attained, for every $s$ and $K$.
@@ -234,7 +261,7 @@ FIXED_THRESHOLDS = Theorem(
         ),
     ),
     quantity=r"\|x^K-x^\star_S\|_1",
-    relation="<=",
+    relation=AT_MOST,
     bound=certificate,
     where={rho: rate},
     formulas={
@@ -245,6 +272,7 @@ FIXED_THRESHOLDS = Theorem(
         "tail_term": tail_term,
     },
     draw=_draw,
+    attained=_extremal,
     measure=lambda instance: instance.error(1),
     values=lambda instance: instance.told,
     slack=1e-6,
@@ -292,14 +320,17 @@ FIXED_THRESHOLDS_SUPPORT = replace(
     the last, no layer has an entry outside $S$ that is not zero: for every $K$
 
     $$
-    {quantity} {relation} {bound}.
+    <<quantity>> <<relation>> <<bound>>.
     $$
     """,
     assumptions=_SHARED,
     quantity=r"\#\{(i,k):i\notin S,\ k\le K,\ x^k_i\ne0\}",
-    relation="=",
+    relation=EQUAL,
     bound=sp.Integer(0),
     measure=Recovery.false_positives,
+    where={},
+    formulas={},
+    attained=None,
     values=lambda _: {},
     derivation=Derivation(FIXED_THRESHOLDS.derivation.steps[:3]),
 )

@@ -1,4 +1,4 @@
-"""Theorem 2b: isometry constants in place of coherence, still without a false positive."""
+"""Isometry constants in place of coherence, still without a false positive."""
 
 from __future__ import annotations
 
@@ -9,12 +9,22 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from unrolled.guarantees import draw
-from unrolled.guarantees.derivation import Derivation, Step
+from unrolled.guarantees import (
+    AT_MOST,
+    EQUAL,
+    Assumption,
+    Derivation,
+    Step,
+    Theorem,
+    draw,
+    evaluate,
+)
 from unrolled.guarantees.rip import instances
-from unrolled.guarantees.rip.instances import E0, E, K, Recovery, Schedule, Scheme, k, s
-from unrolled.guarantees.rip.isometry import isometry_constant
-from unrolled.guarantees.theorem import Assumption, Theorem, evaluate
+from unrolled.guarantees.rip.instances import Recovery
+from unrolled.guarantees.rip.matrices import nearly_orthonormal, simplex, spikes_and_walsh
+from unrolled.guarantees.rip.schedule import Schedule, Scheme, check_schedule
+from unrolled.guarantees.rip.symbols import E0, E, K, k, s
+from unrolled.isometry.constants import isometry_constant
 from unrolled.sensing import DenseOperator, equiangular_frame, gaussian, identity_hadamard
 
 delta_s = sp.Symbol(r"\delta_{s}", nonnegative=True)
@@ -57,18 +67,23 @@ def isometry_schedule(
     """The thresholds δ_{s+1}E_k + √(1 + δ_s)·ω and the certificate E_k made of isometry.
 
     With them x ← S_{θ_k}(x + Aᵀ(y − Ax)) has no false positive, and ‖x^k − x*_S‖₂ ≤ E_k. Here
-    ω = ε + √(1 + δ_s)(T₂ + T₁/√s) bounds noise and tail together, ‖w + At‖₂.
+    ω = ε + √(1 + δ_s)(T₂ + T₁/√s) bounds noise and tail together, ‖w + At‖₂. Where
+    δ_{s+1} < 1/(1 + √s) the certificate tends to a floor; otherwise it still holds, but need not
+    fall. All arguments but s and K are ≥ 0.
 
-    delta_s, delta_next: δ_s and δ_{s+1} ≥ δ_s of A, or upper bounds; beyond order n, that of n.
-    sparsity: s ≥ |S|. start: E_0 ≥ ‖x*_S‖₂. noise: ε ≥ ‖w‖₂. tail_norm, tail_sum: T₂ ≥ ‖t‖₂ and
-    T₁ ≥ ‖t‖₁, of the entries outside S, t. depth: K ≥ 1. All but s and K are ≥ 0.
-    Where δ_{s+1} < 1/(1 + √s) the certificate tends to a floor; otherwise it still holds, but need
-    not fall. Raises ValueError for anything else.
+    Args:
+        delta_s, delta_next: δ_s and δ_{s+1} ≥ δ_s of A, or upper bounds; beyond order n, that of n.
+        sparsity: s ≥ |S|.
+        start: E_0 ≥ ‖x*_S‖₂.
+        noise: ε ≥ ‖w‖₂.
+        tail_norm, tail_sum: T₂ ≥ ‖t‖₂ and T₁ ≥ ‖t‖₁, of the entries outside S, t.
+        depth: K ≥ 1.
+
+    Raises:
+        ValueError: arguments other than these.
     """
     sizes = {"noise": noise, "tail_norm": tail_norm, "tail_sum": tail_sum}
-    instances.check_schedule(
-        sparsity, depth, delta_s=delta_s, delta_next=delta_next, start=start, **sizes
-    )
+    check_schedule(sparsity, depth, delta_s=delta_s, delta_next=delta_next, start=start, **sizes)
     if delta_next < delta_s:
         raise ValueError(f"delta_next is {delta_next}; δ_(s+1) ≥ δ_s = {delta_s} is needed")
     told = _told(delta_s, delta_next, sparsity, noise, tail_norm, tail_sum)
@@ -102,19 +117,20 @@ def _pool() -> tuple[Known, ...]:
     for sparsity, n in ((1, 8), (1, 20), (2, 14), (3, 16), (4, 20)):
         for _ in range(5):
             scale = draw.uniform(generator, 1, 1.08)
-            operator = instances.nearly_orthonormal(n - 1, n, generator=generator, scale=scale)
+            operator = nearly_orthonormal(n - 1, n, generator=generator, scale=scale)
             known.append(_known(operator, sparsity))
     spikes = identity_hadamard(64, dtype=torch.float64)
     known += [
-        (spikes, size, instances.spikes_and_walsh(size), instances.spikes_and_walsh(size + 1))
-        for size in (1, 2, 3, 4)
+        (spikes, size, spikes_and_walsh(size), spikes_and_walsh(size + 1)) for size in (1, 2, 3, 4)
     ]
     return tuple(matrix for matrix in known if evaluate(rate, _told(*matrix[2:], matrix[1])) < 1)
 
 
 def _known(operator: DenseOperator, sparsity: int) -> Known:
-    constants = (float(isometry_constant(operator, order)) for order in (sparsity, sparsity + 1))
-    return (operator, sparsity, *constants)
+    constant, next_constant = (
+        float(isometry_constant(operator, order)) for order in (sparsity, sparsity + 1)
+    )
+    return operator, sparsity, constant, next_constant
 
 
 def _draw(generator: torch.Generator) -> Recovery:
@@ -142,10 +158,10 @@ def _recovery(
     more: float = 1.0,
 ) -> Recovery:
     # The theorem may be told more than the truth: `more` times as much.
-    operator, sparsity, *constants = known
+    operator, sparsity, constant, next_constant = known
     inside, t = signal[0, support], signal[0, ~support]
     sizes = (more * float(size) for size in (noise.norm(), t.norm(), t.abs().sum()))
-    told = _told(*constants, sparsity, *sizes)
+    told = _told(constant, next_constant, sparsity, *sizes)
     depth = instances.depth_for(generator, evaluate(rate, told))
     told |= {E0: more * float(inside.norm()), K: depth}
     return Recovery.planned(_SCHEME, operator, operator.dense(), signal, support, noise, told)
@@ -155,7 +171,7 @@ def _extremal(generator: torch.Generator) -> Recovery:
     """Columns at equal obtuse angles and equal entries, all known: the error is its bound."""
     sparsity = draw.integer(generator, 1, 6)
     cosine = draw.uniform(generator, 0.3, 0.9) / (sparsity * (1 + sparsity**0.5))
-    operator = instances.simplex(sparsity + 1, cosine)
+    operator = simplex(sparsity + 1, cosine)
     # The Gram matrix of j columns has the eigenvalues 1 − (j − 1)·cosine and, if j > 1, 1 + cosine.
     constants = ((sparsity - 1) * cosine, sparsity * cosine)
     support = torch.arange(sparsity + 1) < sparsity
@@ -221,32 +237,32 @@ ISOMETRY_THRESHOLDS = Theorem(
     together are then $w+At$, of norm at most
 
     $$
-    \omega={disturbance}.
+    \omega=<<disturbance>>.
     $$
 
     Run $x^{k+1}=S_{\theta_k}\bigl(x^k+A^\top(y-Ax^k)\bigr)$ from $x^0=0$ with the thresholds
-    $\theta_k={threshold}$, where
+    $\theta_k=<<threshold>>$, where
 
     $$
-    E_{k+1}=\rho E_k+b\,\omega,\qquad \rho={rho},\qquad b={b}.
+    E_{k+1}=\rho E_k+b\,\omega,\qquad \rho=<<rho>>,\qquad b=<<b>>.
     $$
 
     Then after every number $K$ of layers
 
     $$
-    {quantity} {relation} \underbrace{{decay_term}}_{\text{decay}}+
-    \underbrace{{noise_term}}_{\text{noise}}+\underbrace{{tail_term}}_{\text{tail}}.
+    <<quantity>> <<relation>> \underbrace{<<decay_term>>}_{\text{decay}}+
+    \underbrace{<<noise_term>>}_{\text{noise}}+\underbrace{<<tail_term>>}_{\text{tail}}.
     $$
 
     The right-hand side is $E_K$. Without noise and tail it is attained, for every $s$ and $K$. It
-    tends to a floor if $\delta_{s+1}<{largest}$.
+    tends to a floor if $\delta_{s+1}< <<largest>>$.
     """,
     assumptions=(
         *_SHARED,
         Assumption(r"$\rho<1$; without it the recursion still bounds the error, but need not fall"),
     ),
     quantity=r"\|x^K-x^\star_S\|_2",
-    relation="<=",
+    relation=AT_MOST,
     bound=certificate,
     where={rho: rate, b: gain},
     formulas={
@@ -258,6 +274,7 @@ ISOMETRY_THRESHOLDS = Theorem(
         "largest": largest_constant,
     },
     draw=_draw,
+    attained=_extremal,
     measure=lambda instance: instance.error(2),
     values=lambda instance: instance.told,
     slack=1e-6,
@@ -328,14 +345,17 @@ ISOMETRY_THRESHOLDS_SUPPORT = replace(
     layer has an entry outside $S$ that is not zero: for every $K$
 
     $$
-    {quantity} {relation} {bound}.
+    <<quantity>> <<relation>> <<bound>>.
     $$
     """,
     assumptions=_SHARED,
     quantity=r"\#\{(i,k):i\notin S,\ k\le K,\ x^k_i\ne0\}",
-    relation="=",
+    relation=EQUAL,
     bound=sp.Integer(0),
     measure=Recovery.false_positives,
+    where={},
+    formulas={},
+    attained=None,
     values=lambda _: {},
     derivation=Derivation(ISOMETRY_THRESHOLDS.derivation.steps[:4]),
 )

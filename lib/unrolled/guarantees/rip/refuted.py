@@ -9,11 +9,11 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from unrolled.guarantees.rip import instances
+from unrolled.guarantees import AT_MOST, Refutation
 from unrolled.guarantees.rip.fixed_thresholds import on_frame
-from unrolled.guarantees.theorem import Refutation
-from unrolled.networks import LISTACP, analytic_weights
-from unrolled.sensing import DenseOperator, equiangular_frame, gaussian
+from unrolled.guarantees.rip.schedule import with_thresholds
+from unrolled.networks import LISTACP
+from unrolled.sensing import DenseOperator, analytic_weights, equiangular_frame, gaussian
 
 SOURCE_CLAIM = "Common in introductions to unrolled networks."
 
@@ -50,7 +50,7 @@ def blind(depth: int = 50) -> NoiselessRun:
 
 def _run(operator: DenseOperator, thresholds: Tensor, signal: list[float]) -> NoiselessRun:
     wanted = torch.tensor([signal], dtype=torch.float64)
-    net = instances.with_thresholds(operator, operator.dense(), thresholds)
+    net = with_thresholds(operator, operator.dense(), thresholds)
     return NoiselessRun(wanted[0], net.trajectory(operator.forward(wanted))[:, 0])
 
 
@@ -75,8 +75,13 @@ def support_factors(
 ) -> Tensor:
     """‖I − W_SᵀA_S‖₂ for random supports S, (count,): what a layer does to an error on S.
 
-    A, W: (m, n) of one dtype, real. sparsity: 1 ≤ s ≤ n. count: how many supports.
-    Raises ValueError for anything else.
+    Args:
+        A, W: (m, n) of one dtype, real.
+        sparsity: 1 ≤ s ≤ n.
+        count: how many supports.
+
+    Raises:
+        ValueError: arguments other than these.
     """
     n = A.shape[1]
     if W.shape != A.shape or W.dtype != A.dtype:
@@ -99,7 +104,7 @@ LEAKAGE = Refutation(
         "because $A$ is nearly an isometry on the support; the thresholds only tidy up."
     ),
     quantity=r"\|x^K-x^\star\|_2/\|x^\star\|_2",
-    relation="<=",
+    relation=AT_MOST,
     bound=sp.Integer(1),
     instance=lambda _: leakage(),
     measure=NoiselessRun.last,
@@ -127,7 +132,7 @@ SCALE = Refutation(
         "reaches at all of them."
     ),
     quantity=r"\|x^K-x^\star\|_2/\|x^\star\|_2",
-    relation="<=",
+    relation=AT_MOST,
     bound=_at_one,
     instance=lambda _: small_signal(1e-6),
     measure=NoiselessRun.last,
@@ -152,7 +157,7 @@ BIAS = Refutation(
         r"at best by a factor $\rho<1$ a layer, say $\rho=1/2$."
     ),
     quantity=r"\|x^K-x^\star\|_2/\|x^\star\|_2",
-    relation="<=",
+    relation=AT_MOST,
     bound=sp.Rational(1, 2) ** _layers,
     instance=lambda _: tied(),
     measure=NoiselessRun.last,
@@ -175,7 +180,7 @@ NORM = Refutation(
         r"contracts errors on the support, by $\delta$ each time."
     ),
     quantity=r"\|x^K-x^\star\|_2/\|x^\star\|_2",
-    relation="<=",
+    relation=AT_MOST,
     bound=_delta**_layers,
     instance=lambda _: blind(),
     measure=NoiselessRun.last,
@@ -234,7 +239,7 @@ LMMSE = Refutation(
         "$A$ do."
     ),
     quantity=r"\operatorname{mean}_S\|I-W_S^\top A_S\|_2",
-    relation="<=",
+    relation=AT_MOST,
     bound=_factor,
     instance=_quarter,
     measure=lambda instance: instance.factor(lmmse_weights),

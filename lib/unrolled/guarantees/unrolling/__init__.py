@@ -1,8 +1,8 @@
 """Unrolling: what a network made from a convergent algorithm does not inherit from it."""
 
-from unrolled.guarantees.theorem import register
-from unrolled.guarantees.unrolling.divergence_free import (
-    DIVERGENCE_FREE,
+from unrolled.guarantees.unrolling.divergence_free import DIVERGENCE_FREE
+from unrolled.guarantees.unrolling.instances import (
+    TwoEigenvalues,
     divergence_free_step,
     normalisation,
     row_orthogonal,
@@ -10,19 +10,21 @@ from unrolled.guarantees.unrolling.divergence_free import (
 from unrolled.guarantees.unrolling.run_on import (
     INHERITS,
     RUN_ON,
-    K,
-    M,
-    TwoEigenvalues,
     growth,
     run_on_error,
-    share,
     trained_step,
 )
+from unrolled.guarantees.unrolling.symbols import K, M, share
 
-register(RUN_ON, INHERITS, DIVERGENCE_FREE)
+GUARANTEES = (
+    RUN_ON,
+    INHERITS,
+    DIVERGENCE_FREE,
+)
 
 __all__ = [
     "DIVERGENCE_FREE",
+    "GUARANTEES",
     "INHERITS",
     "RUN_ON",
     "K",

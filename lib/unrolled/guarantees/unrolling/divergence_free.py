@@ -2,61 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
 import sympy as sp
 import torch
-from torch import Tensor
 
-from unrolled.guarantees import draw
-from unrolled.guarantees.derivation import Derivation, Step
-from unrolled.guarantees.theorem import Assumption, Theorem
-from unrolled.sensing import DenseOperator, with_spectrum
-
-
-def normalisation(operator: DenseOperator, lam: float) -> float:
-    """γ = n / tr(W_λA), which makes γW_λ divergence-free: tr(I − γW_λA) = 0. Needs λ > 0."""
-    spectrum = operator.eigenvalues
-    return operator.shape[1] / float((spectrum / (spectrum + lam)).sum())
-
-
-def divergence_free_step(operator: DenseOperator, x: Tensor, y: Tensor, lam: float) -> Tensor:
-    """The linear step of OAMP, x + γW_λ(y − Ax) with W_λ = Aᵀ(AAᵀ + λI)⁻¹: (B, n) to (B, n)."""
-    return x + normalisation(operator, lam) * operator.lmmse(y - operator.forward(x), lam)
-
-
-@dataclass(frozen=True)
-class IdentityDenoiser:
-    """OAMP's linear steps on a row-orthogonal A (m, n), with soft thresholds between them.
-
-    A threshold of 0 is the identity. inside: whether the first error lies in the row space of A.
-    """
-
-    operator: DenseOperator
-    depth: int
-    lam: float
-    error: Tensor  # (1, n), x_0 − x*
-    signal: Tensor  # (1, n)
-    threshold: float = 0.0
-    noise: float = 0.0  # the size of each entry of w
-
-    def growth(self) -> float:
-        """Run the layers: ‖x_K − x*‖ / ‖x_0 − x*‖."""
-        y = self.operator.forward(self.signal) + self.noise
-        x = self.signal + self.error
-        for _ in range(self.depth):
-            x = divergence_free_step(self.operator, x, y, self.lam)
-            x = torch.sign(x) * torch.relu(x.abs() - self.threshold)
-        return float((x - self.signal).norm() / self.error.norm())
-
-
-unknowns, measurements, K = sp.symbols("n m K", integer=True, positive=True)
-
-
-def row_orthogonal(m: int, n: int, *, generator: torch.Generator) -> DenseOperator:
-    """Draw A (m, n) with AAᵀ = I, float64."""
-    ones = (torch.arange(n) < m).double()
-    return with_spectrum(ones, m=m, generator=generator, dtype=torch.float64)
+from unrolled.guarantees import EQUAL, Assumption, Derivation, Step, Theorem, draw
+from unrolled.guarantees.unrolling.instances import IdentityDenoiser, row_orthogonal
+from unrolled.guarantees.unrolling.symbols import K, lam, measurements, unknowns
+from unrolled.sensing import with_spectrum
 
 
 def _draw_layers(generator: torch.Generator) -> IdentityDenoiser:
@@ -71,7 +26,7 @@ def _draw_layers(generator: torch.Generator) -> IdentityDenoiser:
     )
 
 
-def _quarter(generator: torch.Generator, **changes: object) -> IdentityDenoiser:
+def _quarter(generator: torch.Generator, **changes: Any) -> IdentityDenoiser:
     instance = _draw_layers(generator)
     operator = row_orthogonal(4, 16, generator=generator)
     error = operator.adjoint(torch.randn(1, 4, generator=generator, dtype=torch.float64))
@@ -100,8 +55,9 @@ def _noisy(generator: torch.Generator) -> IdentityDenoiser:
     return _quarter(generator, noise=1.0)
 
 
-_lam = sp.Symbol("lambda", positive=True)
-_gamma = unknowns * (1 + _lam) / measurements
+_mu = sp.Symbol("mu", positive=True)
+_i = sp.Symbol("i", integer=True)
+_gamma = unknowns * (1 + lam) / measurements
 
 DIVERGENCE_FREE = Theorem(
     name="unrolling.divergence-free",
@@ -113,7 +69,7 @@ DIVERGENCE_FREE = Theorem(
         $K$ layers
 
         $$
-        {quantity} {relation} {bound}.
+        <<quantity>> <<relation>> <<bound>>.
         $$
 
         So for $m<n/2$ the error grows in every layer, whatever $\lambda>0$ is.
@@ -127,7 +83,7 @@ DIVERGENCE_FREE = Theorem(
         Assumption("there is no noise", _noisy),
     ),
     quantity=r"\frac{\|x_K-x^\star\|}{\|x_0-x^\star\|}",
-    relation="=",
+    relation=EQUAL,
     bound=sp.Abs(unknowns / measurements - 1) ** K,
     draw=_draw_layers,
     measure=IdentityDenoiser.growth,
@@ -142,19 +98,21 @@ DIVERGENCE_FREE = Theorem(
     derivation=Derivation(
         (
             Step.equal(
-                r"For $AA^\top=I$ the matrix $W_\lambda A=A^\top A/(1+\lambda)$ has trace "
-                r"$m/(1+\lambda)$, so that $\gamma$ is",
-                unknowns / (measurements / (1 + _lam)),
+                r"For $AA^\top=I$ the matrix $W_\lambda A=A^\top A/(1+\lambda)$ has the "
+                r"eigenvalue $1/(1+\lambda)$ $m$ times and otherwise $0$, so that $\gamma$, $n$ "
+                r"over the trace, is",
+                unknowns / sp.Sum(1 / (1 + lam), (_i, 1, measurements)),
                 _gamma,
             ),
             Step.equal(
-                r"On the row space $A^\top A$ is the identity, and a layer multiplies the error by",
-                1 - _gamma / (1 + _lam),
+                r"A layer multiplies the error at an eigenvalue $\mu$ of $A^\top A$ by "
+                r"$1-\gamma\mu/(\mu+\lambda)$, and on the row space $\mu=1$:",
+                sp.Subs(1 - _mu * _gamma / (_mu + lam), _mu, 1),
                 -(unknowns / measurements - 1),
             ),
             Step.equal(
                 "after $K$ layers by a factor of size",
-                sp.Abs(1 - unknowns / measurements) ** K,
+                sp.Product(sp.Abs(1 - unknowns / measurements), (_i, 1, K)),
                 sp.Abs(unknowns / measurements - 1) ** K,
             ),
         )

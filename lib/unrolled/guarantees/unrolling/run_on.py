@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import sympy as sp
 import torch
-from torch import Tensor
 
-from unrolled.guarantees import draw
-from unrolled.guarantees.derivation import Derivation, Step
-from unrolled.guarantees.theorem import Assumption, Refutation, Theorem, evaluate
-from unrolled.networks import GradientNet
-from unrolled.sensing import DenseOperator
-
-# Two eigenvalues, 1 and M, and a network of K layers that is run for k.
-M = sp.Symbol("M", positive=True)
-share = sp.Symbol("w", positive=True)  # of the squared error, at the eigenvalue M; below 1
-K = sp.Symbol("K", integer=True, positive=True)
-k = sp.Symbol("k", integer=True, nonnegative=True)
-t = sp.Symbol("t", positive=True)
+from unrolled.guarantees import (
+    AT_MOST,
+    EQUAL,
+    Assumption,
+    Derivation,
+    Refutation,
+    Step,
+    Theorem,
+    draw,
+    evaluate,
+)
+from unrolled.guarantees.unrolling.instances import TwoEigenvalues
+from unrolled.guarantees.unrolling.symbols import K, M, k, share, t
 
 _ratio = (share * M / (1 - share)) ** (1 / (2 * K - 1))
 _step_in_t = (1 + t) / (1 + t * M)
@@ -30,51 +28,6 @@ _error_in_t = (1 - share) * _small_in_t ** (2 * k) + share * growth_in_t ** (2 *
 trained_step = _step_in_t.subs(t, _ratio)
 growth = growth_in_t.subs(t, _ratio)
 run_on_error = _error_in_t.subs(t, _ratio)
-
-
-@dataclass(frozen=True)
-class TwoEigenvalues:
-    """H = diag(1, high); `share` of the squared error at `high`; trained for `depth`, run for more.
-
-    steps: (depth,), one a layer; trained with one step for all layers when None. test_share: the
-    share in the signals that the network is then run on.
-    """
-
-    high: float
-    share: float
-    depth: int
-    layers: int
-    steps: Tensor | None = None
-    test_share: float | None = None
-
-    def train(self) -> float:
-        """The one step size that minimises the squared error after `depth` layers, by bisection."""
-        below, above = 1 / self.high, 1.0  # the derivative of the loss changes its sign between
-        for _ in range(200):
-            middle = (below + above) / 2
-            odd = 2 * self.depth - 1
-            slope = -(1 - self.share) * (1 - middle) ** odd
-            slope -= self.share * self.high * (1 - self.high * middle) ** odd
-            below, above = (middle, above) if slope < 0 else (below, middle)
-        return middle
-
-    def errors(self) -> Tensor:
-        """Run the network: the squared error after 0, …, `layers` layers, float64.
-
-        Layers beyond `depth` repeat the trained ones in their order.
-        """
-        steps = self.steps
-        if steps is None:
-            steps = torch.tensor([self.train()], dtype=torch.float64)
-        repeated = steps.repeat(self.layers // len(steps) + 1)[: max(self.layers, 1)]
-        operator = DenseOperator(
-            torch.diag(torch.tensor([1.0, self.high**0.5], dtype=torch.float64))
-        )
-        share = self.share if self.test_share is None else self.test_share
-        signal = torch.tensor([[(1 - share) ** 0.5, share**0.5]], dtype=torch.float64)
-        net = GradientNet(operator, steps=repeated, learned=False)
-        iterates = net.trajectory(operator.forward(signal))[: self.layers + 1]
-        return (iterates - signal).square().sum((1, 2))
 
 
 def _draw_two(generator: torch.Generator) -> TwoEigenvalues:
@@ -116,13 +69,13 @@ RUN_ON = Theorem(
         all of its $K$ layers. The error after $K$ layers has exactly one minimiser,
 
         $$
-        \eta={step},\qquad t={t},
+        \eta=<<step>>,\qquad t=<<t>>,
         $$
 
         and the network that uses it has, after any number $k$ of layers, the error
 
         $$
-        {quantity} {relation} {bound}.
+        <<quantity>> <<relation>> <<bound>>.
         $$
 
         Hence it converges as $k\to\infty$ if $t>1-2/M$, for $M\le2$ always, and diverges if
@@ -134,7 +87,7 @@ RUN_ON = Theorem(
         Assumption("there is no noise"),
     ),
     quantity=r"\mathbb E\|e_k\|^2",
-    relation="=",
+    relation=EQUAL,
     bound=_error_in_t,
     where={t: _ratio},
     formulas={"step": _step_in_t},
@@ -186,7 +139,7 @@ INHERITS = Refutation(
         "below: $M=4$, $w=10^{-4}$, $K=4$, run for $k=40$ layers."
     ),
     quantity=r"\mathbb E\|e_{k}\|^2",
-    relation="<=",
+    relation=AT_MOST,
     bound=_error_in_t.subs(k, K),
     instance=lambda _: TwoEigenvalues(high=4, share=1e-4, depth=4, layers=40),
     measure=lambda instance: float(instance.errors()[-1]),

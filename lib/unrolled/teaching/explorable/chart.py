@@ -36,7 +36,7 @@ NARROW = 520
 class Panel:
     """One pair of axes with its layers.
 
-    Args:
+    Attributes:
         layers: what is drawn, the last on top.  Bars fill a panel alone.
         title: one line above the panel; "" for none.
         x_label, y_label: what the axes mean, with units.
@@ -88,7 +88,9 @@ def specification(panels: tuple[Panel, ...], scope: Scope, signals: list[Vega]) 
     """The Vega specification of the panels, in which `signals` define every name of the scope.
 
     The data set of layer j of panel i is called `panel{i}_layer{j}` and has fields x, y, series.
-    Raises ValueError where an expression cannot be evaluated by Vega.
+
+    Raises:
+        ValueError: an expression that cannot be evaluated by Vega.
     """
     data, scales, groups = [], look.styles(_looks(panels)), []
     signals = [*signals]

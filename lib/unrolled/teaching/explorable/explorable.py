@@ -12,6 +12,7 @@ import html
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 
 import anywidget
 import numpy as np
+import sympy
 import traitlets
 import vl_convert
 
@@ -42,7 +44,7 @@ class Explorable:
     symbols, and symbols named like the columns of `rows`: at any setting of the sliders such a
     symbol has the value of its column in the row of that setting.
 
-    Args:
+    Attributes:
         name: unique on a page, such as "convergence.polynomials".
         title: one line above the sliders.
         alt: what the chart shows, for readers who do not see it.
@@ -77,7 +79,7 @@ class Explorable:
         ...         Panel(layers=(Curves(x=lam, domain=(1, kappa), series={"tied": tied}),)),
         ...     ),
         ... )
-        >>> lam_values, factor = explorable.evaluate(kappa=2, K=1)[0]["tied"]
+        >>> lam_values, factor = explorable.evaluate({kappa: 2, K: 1})[0]["tied"]
         >>> round(float(factor[0]), 3)
         0.333
     """
@@ -133,25 +135,27 @@ class Explorable:
         sizes = [len(slider.values) for slider in self._choosing]
         return [math.prod(sizes[j + 1 :]) for j in range(len(sizes))]
 
-    def evaluate(self, **settings: float) -> list[Evaluated]:
+    def evaluate(self, settings: Mapping[sympy.Symbol, float] | None = None) -> list[Evaluated]:
         """Evaluate every expression here, as the browser does.
 
         Args:
-            settings: values of sliders by the name of their symbol; others stay at their start.
+            settings: values of sliders by their symbol; others stay at their start.
 
         Returns:
             For each panel, label to (x, y), float64 arrays of one length.
 
         Raises:
-            ValueError: a name that is no slider or a value that its slider does not offer.
+            ValueError: a symbol that has no slider or a value that its slider does not offer.
         """
-        known = {slider.name: slider for slider in self.sliders}
-        for name, value in settings.items():
-            if name not in known:
-                raise ValueError(f"{name} is no slider; the sliders are {', '.join(known)}")
-            if float(value) not in known[name].values:
-                raise ValueError(f"{name} must be one of {known[name].values}, got {value}")
-        values = {name: float(settings.get(name, s.start)) for name, s in known.items()}
+        values = {slider.name: float(slider.start) for slider in self.sliders}
+        known = {slider.symbol: slider for slider in self.sliders}
+        for symbol, value in (settings or {}).items():
+            if symbol not in known:
+                names = ", ".join(map(str, known))
+                raise ValueError(f"settings has {symbol!r}, no slider's symbol; these are {names}")
+            if float(value) not in known[symbol].values:
+                raise ValueError(f"{symbol} must be one of {known[symbol].values}, got {value}")
+            values[symbol.name] = float(value)
         place = [s.values.index(values[s.name]) for s in self._choosing]
         row = sum(i * stride for i, stride in zip(place, self._strides, strict=True))
         values |= {name: float(column[row]) for name, column in self._columns.items()}

@@ -35,13 +35,18 @@ class Scope:
     names: Mapping[str, str]
 
     def code(self, expression: Expression) -> str:
-        """The expression in Vega's language.  Raises ValueError for one that has no such form."""
+        """The expression in Vega's language.
+
+        Raises:
+            ValueError: an expression that has no such form.
+        """
         return printed(expression, self.names)
 
     def along(self, symbol: sympy.Symbol, code: str) -> Scope:
         """The scope in which the symbol of an axis is known too.
 
-        Raises ValueError for a symbol that already means something else.
+        Raises:
+            ValueError: a symbol that already means something else.
         """
         if symbol.name in self.names:
             raise ValueError(f"{symbol} is an axis, but also a slider or a column")
@@ -100,7 +105,7 @@ class _Sampled:
 class Curves(_Sampled):
     """Expressions in a continuous x, at evenly spaced points of an interval.
 
-    Args:
+    Attributes:
         x: the symbol on the horizontal axis.
         domain: its lowest and highest value, expressions in sliders and columns.
         series: label to expression in x, sliders and columns.
@@ -142,7 +147,7 @@ class Curves(_Sampled):
 class Sequence(_Sampled):
     """Expressions in an integer index, such as the layer of a network.
 
-    Args:
+    Attributes:
         index: the symbol that runs through the integers.
         range: its first and last value, both included, expressions in sliders and columns.
         series: label to expression in the index, sliders and columns.
@@ -190,7 +195,7 @@ class Sequence(_Sampled):
 class Points:
     """Recorded or computed rows as dots: those that belong to the settings of the sliders.
 
-    Args:
+    Attributes:
         rows: a table (DataFrame or mapping of columns).  Columns named like sliders choose the
             rows; every combination of their values must occur.
         x, y: the columns that are drawn, finite numbers.
@@ -278,7 +283,7 @@ class Points:
 class Bars:
     """Numbers to be compared within groups, as horizontal bars; it fills a panel alone.
 
-    Args:
+    Attributes:
         series: label to group to expression in sliders and columns, such as
             `{"product of rates": {"tied": …, "Chebyshev": …}, "truth": {"tied": …, …}}`.
         baseline: where the bars start; on a logarithmic scale 1 by default, else 0.

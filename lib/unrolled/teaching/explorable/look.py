@@ -36,8 +36,11 @@ def colour(name: str) -> str:
 def styles(looks: Mapping[str, str]) -> list[Vega]:
     """The scales from label to colour, fill, dash and shape; series differ in more than colour.
 
-    looks maps each label to line, area, stem, dot or bar.  Raises ValueError for more than six
-    series that are to be told apart.
+    Args:
+        looks: maps each label to line, area, stem, dot or bar.
+
+    Raises:
+        ValueError: more than six series that are to be told apart.
     """
     # Stems are the ground on which the others are read.
     loud = [label for label, look in looks.items() if look != "stem"]

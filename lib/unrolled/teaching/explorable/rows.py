@@ -22,7 +22,8 @@ def columns_of(table: Table) -> dict[str, np.ndarray]:
 def rounded(name: str, column: Iterable[float], digits: int) -> np.ndarray:
     """The column to so many significant digits, as it is sent to the browser.
 
-    Raises ValueError for a number that is not finite.
+    Raises:
+        ValueError: a number that is not finite.
     """
     column = np.asarray(column, dtype=float)
     if not np.isfinite(column).all():
@@ -33,7 +34,8 @@ def rounded(name: str, column: Iterable[float], digits: int) -> np.ndarray:
 def places(columns: Mapping[str, np.ndarray], sliders: Sequence[Slider]) -> list[Place]:
     """For every row, where the values of its slider columns lie on the sliders' grids.
 
-    Raises ValueError for a value that no slider offers and for a setting that has no row.
+    Raises:
+        ValueError: a value that no slider offers, or a setting that has no row.
     """
     found = []
     for slider in sliders:

@@ -20,7 +20,7 @@ def signal(name: str) -> str:
 class Slider:
     """A symbol that the reader sets to one of finitely many values.
 
-    Args:
+    Attributes:
         symbol: the sympy symbol.
         label: what it means, in words, such as "condition number κ".
         values: the grid, strictly increasing and finite; it may be uneven.

@@ -43,7 +43,8 @@ FUNCTIONS = {
 def finite(expression: sympy.Basic) -> sympy.Basic:
     """The expression with every finite sum and product written out.
 
-    Raises ValueError for a sum or product whose limits are not integers.
+    Raises:
+        ValueError: a sum or product whose limits are not integers.
     """
     for term in expression.atoms(sympy.Sum, sympy.Product):
         for _, low, high in term.limits:
@@ -57,11 +58,13 @@ def finite(expression: sympy.Basic) -> sympy.Basic:
 def printed(expression: sympy.Basic, names: Mapping[str, str]) -> str:
     """The Vega expression that computes a real sympy expression.
 
-    names maps the name of each free symbol to the Vega code of its value, for example
-    `{"lambda": "datum.x", "kappa": "kappa"}`.
+    Args:
+        names: maps the name of each free symbol to the Vega code of its value, for example
+            `{"lambda": "datum.x", "kappa": "kappa"}`.
 
-    Raises ValueError, naming it, for a symbol that is not in `names` and for a function that Vega
-    cannot compute.
+    Raises:
+        ValueError: a symbol that is not in `names`, or a function that Vega cannot compute; it is
+            named.
     """
     return _VegaPrinter(names).doprint(finite(sympy.sympify(expression)))
 

@@ -10,21 +10,21 @@ from typing import Any
 from unrolled.teaching.quickcheck.grading import Grade, grade_function
 from unrolled.teaching.quickcheck.question import (
     QuickCheck,
-    Verdict,
+    attempt,
     folded,
     optional_html,
     require_callable,
     require_text,
-    verdict,
 )
 from unrolled.teaching.text import to_html
+from unrolled.verdict import Verdict
 
 
 @dataclass(frozen=True)
 class Code(QuickCheck):
     """A question for a function, which the reader writes in a cell and hands to :meth:`grade`.
 
-    Args:
+    Attributes:
         name: unlike any other on the site; the progress of a reader is kept under it.
         prompt: the question, short Markdown with ``$…$``.
         stub: the source to start from: one function that returns nothing yet.
@@ -85,10 +85,10 @@ class Code(QuickCheck):
             return f"rejects it: {self._expect(function, False).message}"
 
         return [
-            verdict(self.name, accept),
-            verdict(f"{self.name}, stub", leave),
+            attempt(self.name, accept),
+            attempt(f"{self.name}, stub", leave),
             *(
-                verdict(f"{self.name}, wrong answer {i}", lambda wrong=wrong: reject(wrong))
+                attempt(f"{self.name}, wrong answer {i}", lambda wrong=wrong: reject(wrong))
                 for i, wrong in enumerate(self.wrong, start=1)
             ),
         ]

@@ -11,14 +11,14 @@ from unrolled.teaching.number import read_number
 from unrolled.teaching.quickcheck.grading import Grade
 from unrolled.teaching.quickcheck.question import (
     QuickCheck,
-    Verdict,
+    attempt,
     folded,
     optional_html,
     require_callable,
     require_text,
-    verdict,
 )
 from unrolled.teaching.text import to_html
+from unrolled.verdict import Verdict
 
 ROUNDING = 1e-12  # relative; sqrt(2)/2 and 1/sqrt(2) are one number but two doubles
 RECOGNISED = 5e-3  # relative; a misconception counts as such when typed to about three digits
@@ -29,7 +29,7 @@ NEAR = 2e-2  # relative; nearer than this to the answer is called close
 class Misconception:
     """A wrong number that readers arrive at, and what to tell them.
 
-    Args:
+    Attributes:
         value: the number, or a callable that computes it.
         feedback: names the slip that leads there; short Markdown.
 
@@ -48,7 +48,7 @@ class Misconception:
 class Numeric(QuickCheck):
     """A question for a number, typed as 1/5, 0.2, 2e-3, 2^3 or sqrt(2)/2.
 
-    Args:
+    Attributes:
         name: unlike any other on the site; the progress of a reader is kept under it.
         prompt: the question, short Markdown with ``$…$``.
         answer: takes nothing and returns the number: int, Fraction, float or a sympy number.
@@ -115,8 +115,8 @@ class Numeric(QuickCheck):
                 raise ValueError(f"the misconception {value} is not rejected")
             return f"rejects {sympy.sstr(value)}"
 
-        return [verdict(self.name, accept)] + [
-            verdict(f"{self.name}, misconception {i}", lambda wrong=wrong: reject(wrong))
+        return [attempt(self.name, accept)] + [
+            attempt(f"{self.name}, misconception {i}", lambda wrong=wrong: reject(wrong))
             for i, wrong in enumerate(self.misconceptions, start=1)
         ]
 

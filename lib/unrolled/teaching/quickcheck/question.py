@@ -15,13 +15,12 @@ import anywidget
 import traitlets
 
 from unrolled.teaching.text import to_html
+from unrolled.verdict import Verdict
 
 if TYPE_CHECKING:
-    from unrolled.teaching.quickcheck import Choice, Code, Numeric
+    from unrolled.teaching.quickcheck import Code, MultipleChoice, Numeric
 
 STATIC = Path(__file__).parents[1] / "static"
-
-Verdict = tuple[str, bool, str]  # label, passed, detail
 
 
 class _View(anywidget.AnyWidget):
@@ -40,7 +39,7 @@ class QuickCheck(ABC):
     Make one by ``QuickCheck.choice``, ``QuickCheck.numeric`` or ``QuickCheck.code``. It shows
     itself as a widget in Jupyter and as interactive HTML on the site; both run the same script.
 
-    Args:
+    Attributes:
         name: unlike any other on the site, such as "convergence.product-of-rates". The progress of
             a reader is kept under it.
         prompt: the question, short Markdown with ``$…$``.
@@ -50,7 +49,7 @@ class QuickCheck(ABC):
         ValueError: the name is not lower-case words joined by dots and hyphens, or a text is blank.
     """
 
-    choice: ClassVar[type["Choice"]]
+    choice: ClassVar[type["MultipleChoice"]]
     numeric: ClassVar[type["Numeric"]]
     code: ClassVar[type["Code"]]
 
@@ -68,11 +67,15 @@ class QuickCheck(ABC):
 
     @abstractmethod
     def key(self) -> Any:
-        """Compute the answer key, now. Raises ValueError when the computations make none."""
+        """Compute the answer key, now.
+
+        Raises:
+            ValueError: the computations make none.
+        """
 
     @abstractmethod
     def verify(self) -> list[Verdict]:
-        """Check the key: (label, passed, detail) for each thing that must hold. Raises nothing."""
+        """Check the key: a verdict for each thing that must hold. Raises nothing."""
 
     @abstractmethod
     def _question(self) -> dict[str, Any]:
@@ -124,12 +127,12 @@ class QuickCheck(ABC):
         )
 
 
-def verdict(label: str, run: Callable[[], str]) -> Verdict:
+def attempt(label: str, run: Callable[[], str]) -> Verdict:
     """Run a check that returns a detail or raises, and put down how it went."""
     try:
-        return label, True, run()
+        return Verdict(label, True, run())
     except Exception as error:
-        return label, False, f"{type(error).__name__}: {error}"
+        return Verdict(label, False, f"{type(error).__name__}: {error}")
 
 
 def folded(summary: str, content: str) -> str:

@@ -1,0 +1,131 @@
+"""What arguments must be. Each check raises a ValueError that names the argument and what came."""
+
+from __future__ import annotations
+
+import cmath
+import math
+from numbers import Integral, Real
+
+import torch
+from torch import Tensor
+
+__all__ = [
+    "check_batch",
+    "check_depth",
+    "check_dtype",
+    "check_floating",
+    "check_kind",
+    "check_matrix",
+    "check_order",
+    "check_positive",
+    "check_regularisation",
+    "check_size",
+    "check_spectrum",
+]
+
+
+def check_kind(name: str, value: object, kind: type | tuple[type, ...]) -> None:
+    """Require a value of this class, or of one of these; ValueError naming `name` otherwise."""
+    if not isinstance(value, kind):
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        wanted = " or ".join(k.__name__ for k in kinds)
+        raise ValueError(f"{name} is a {type(value).__name__}; a {wanted} is needed")
+
+
+def check_size(name: str, value: int) -> None:
+    """Require an integer of at least 1; ValueError naming `name` else."""
+    if not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name} is {value!r}; an integer ≥ 1 is needed")
+
+
+def check_depth(depth: int) -> None:
+    """Require at least one layer."""
+    check_size("depth", depth)
+
+
+def check_order(s: int, n: int) -> None:
+    """Require an integer order 1 ≤ s ≤ n; ValueError otherwise."""
+    if not isinstance(s, Integral) or isinstance(s, bool) or not 1 <= s <= n:
+        raise ValueError(f"s is {s!r}; an integer 1 ≤ s ≤ n = {n} is needed")
+
+
+def check_positive(
+    name: str, value: float, *, zero: bool = False, dtype: torch.dtype | None = None
+) -> None:
+    """Require a number, 0 < value < ∞, or with `zero` 0 ≤ value < ∞; ValueError otherwise.
+
+    With a real dtype, it must neither underflow nor overflow there.
+    """
+    if not isinstance(value, Real) or not (0 < value < math.inf or (zero and value == 0)):
+        raise ValueError(f"{name} is {value!r}; 0 {'≤' if zero else '<'} {name} < ∞ is needed")
+    if dtype is not None and not torch.finfo(dtype).tiny <= value <= torch.finfo(dtype).max:
+        raise ValueError(f"{name} is {value!r}, which {dtype} cannot hold")
+
+
+def check_floating(dtype: torch.dtype) -> None:
+    """Require a real or complex floating-point dtype; ValueError otherwise."""
+    check_kind("dtype", dtype, torch.dtype)
+    if not (dtype.is_floating_point or dtype.is_complex):
+        raise ValueError(f"dtype is {dtype}; a floating-point dtype, real or complex, is needed")
+
+
+def check_dtype(name: str, batch: Tensor, dtype: torch.dtype) -> None:
+    """Require that a batch is of the operator's dtype; ValueError naming `name` else."""
+    if batch.dtype != dtype:
+        raise ValueError(f"{name} has dtype {batch.dtype}; the operator's {dtype} is needed")
+
+
+def check_batch(name: str, batch: Tensor, width: int) -> None:
+    """Require a finite batch (B, width), B ≥ 1; ValueError naming `name` else.
+
+    On a GPU the entries are not looked at, because a look would make the program wait for it.
+    """
+    check_kind(name, batch, Tensor)
+    if batch.ndim != 2 or batch.shape[1] != width or len(batch) == 0:
+        raise ValueError(f"{name} has shape {tuple(batch.shape)}; a batch (B, {width}) is needed")
+    # A sum is finite only if all its terms are, and is far cheaper than a look at each of them.
+    if (
+        batch.device.type == "cpu"
+        and not cmath.isfinite(batch.detach().sum().item())
+        and not torch.isfinite(batch).all()
+    ):
+        raise ValueError(f"{name} holds NaN or infinite entries; all must be finite")
+
+
+def check_matrix(name: str, A: Tensor) -> None:
+    """Require a finite floating-point matrix (m, n) without gradient; ValueError naming `name`."""
+    check_kind(name, A, Tensor)
+    if A.ndim != 2 or 0 in A.shape:
+        raise ValueError(f"{name} has shape {tuple(A.shape)}; a matrix (m, n) is needed")
+    if not (A.is_floating_point() or A.is_complex()):
+        raise ValueError(f"{name} has dtype {A.dtype}; a floating-point matrix is needed")
+    if A.requires_grad:
+        raise ValueError(f"{name} requires a gradient; an operator is fixed: {name}.detach()")
+    if not torch.isfinite(A).all():
+        raise ValueError(f"{name} holds NaN or infinite entries; all must be finite")
+
+
+def check_spectrum(name: str, values: Tensor) -> None:
+    """Require real, finite entries ≥ 0 in a vector (n,), n ≥ 1; ValueError naming `name` else."""
+    check_kind(name, values, Tensor)
+    if values.ndim != 1 or len(values) == 0 or values.is_complex():
+        raise ValueError(
+            f"{name} has shape {tuple(values.shape)} and dtype {values.dtype}; a real vector (n,) "
+            "is needed"
+        )
+    if not torch.isfinite(values).all() or (values < 0).any():
+        raise ValueError(f"{name} holds negative or non-finite entries; all must be finite and ≥ 0")
+
+
+def check_regularisation(lam: float | Tensor, r: Tensor) -> None:
+    """Require one λ > 0, or a tensor with one value or one for each row of r, real like r."""
+    dtype = r.dtype.to_real()
+    if not isinstance(lam, Tensor):
+        # One that underflows to 0 would meet a singular value 0 in 0/0.
+        check_positive("lam", lam, dtype=dtype)
+        return
+    if lam.dtype != dtype or lam.shape not in ((), (1,), (1, 1), (len(r), 1)):
+        raise ValueError(
+            f"lam has shape {tuple(lam.shape)} and dtype {lam.dtype}; one λ, (), or one for each "
+            f"row, ({len(r)}, 1), of dtype {dtype} is needed"
+        )

@@ -1,0 +1,158 @@
+"""What training converges to: reciprocal Gauss nodes, and no steps do better on average."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import sympy as sp
+import torch
+from torch import Tensor
+
+from unrolled.guarantees import AT_LEAST, EQUAL, Assumption, Derivation, NoDerivation, Step, Theorem
+from unrolled.guarantees.convergence import instances
+
+_lam, _g, _eta = sp.symbols("lambda g eta", real=True)
+
+
+# Σ q_j(0)² over polynomials orthonormal for ν.
+S = sp.Symbol("S", positive=True)
+
+
+_c1, _c2, _c3, _q1, _q2, _q3 = sp.symbols("c_0 c_1 c_2 q_0 q_1 q_2", real=True)
+
+
+def christoffel_sum(eigenvalues: Tensor, weights: Tensor, depth: int) -> float:
+    """S = Σ_{j=0}^{K} q_j(0)² over the orthonormal polynomials q_j of the measure, by Stieltjes.
+
+    1/S is the smallest ∫p² dν over polynomials with p(0) = 1 and degree ≤ K.
+    """
+    previous, previous_at_zero = torch.zeros_like(eigenvalues), 0.0
+    current = torch.ones_like(eigenvalues) / weights.sum().sqrt()
+    current_at_zero = float(1 / weights.sum().sqrt())
+    total, beta = current_at_zero**2, 0.0
+    for _ in range(depth):
+        alpha = float((weights * eigenvalues * current**2).sum())
+        following = (eigenvalues - alpha) * current - beta * previous
+        at_zero = -alpha * current_at_zero - beta * previous_at_zero
+        beta = float((weights * following**2).sum().sqrt())
+        previous, previous_at_zero = current, current_at_zero
+        current, current_at_zero = following / beta, at_zero / beta
+        total += current_at_zero**2
+    return total
+
+
+def _christoffel(instance: instances.Unrolled) -> dict[sp.Symbol, float]:
+    return {S: christoffel_sum(instance.eigenvalues, instance.weights, instance.depth)}
+
+
+def _perturbed(generator: torch.Generator) -> instances.Unrolled:
+    instance = instances.best_average(generator)
+    return instance.with_steps(instances.random_steps(generator, instance))
+
+
+def _wrong_weights(generator: torch.Generator) -> instances.Unrolled:
+    instance = instances.best_average(generator)
+    while instance.depth < 2:
+        instance = instances.best_average(generator)
+    return replace(instance, weights=instance.weights.flip(0))
+
+
+def _too_deep(generator: torch.Generator) -> instances.Unrolled:
+    # One root for each eigenvalue and one more layer: p vanishes on the support, J = 0 < 1/S.
+    instance = instances.best_average(generator)
+    return instance.with_steps(1 / instance.eigenvalues)
+
+
+_LAGRANGE = (
+    (_c1 * _q2 - _c2 * _q1) ** 2 + (_c1 * _q3 - _c3 * _q1) ** 2 + (_c2 * _q3 - _c3 * _q2) ** 2
+)
+
+
+GAUSS = Theorem(
+    name="convergence.gauss",
+    title="The best steps on average are reciprocal Gauss nodes",
+    statement=r"""
+        Let $\nu=\sum_i\mathbb{E}\langle u_i,e_0\rangle^2\,\delta_{\lambda_i}$ weigh each
+        eigenvalue by the error it carries, and let $q_0,q_1,\dots$ be the orthonormal
+        polynomials of $\nu$. Take $\eta_k=1/\theta_k$ with $\theta_1,\dots,\theta_K$ the nodes
+        of the $K$-point Gauss rule of the measure $\lambda\,d\nu(\lambda)$. Then
+
+        $$
+        <<quantity>> <<relation>> <<bound>>,\qquad S=\sum_{j=0}^{K}q_j(0)^2,
+        $$
+
+        no steps do better, and the minimisers are the permutations of these.
+        """,
+    assumptions=(
+        Assumption(r"the steps are fitted to the measure $\nu$ they are used on", _wrong_weights),
+        Assumption(r"$\nu$ has more than $K$ points of support, at least $K$ of them positive"),
+    ),
+    quantity=r"\mathbb{E}\|x_K-x^\star\|^2=\int p^2\,d\nu",
+    relation=EQUAL,
+    bound=1 / S,
+    draw=instances.best_average,
+    measure=instances.Unrolled.squared_error,
+    values=_christoffel,
+    slack=1e-6,
+    source="Gauss rules: Golub and Welsch (1969). Average-case view: Pedregosa and Scieur (2020).",
+    derivation=Derivation(
+        (
+            Step.equal(
+                r"Moving one step, with $p=(1-\eta\lambda)g$, changes $p$ by $-\lambda g$: the "
+                r"gradient of $J$ is $-2\int p\,\lambda g_k\,d\nu$.",
+                sp.Derivative((1 - _eta * _lam) * _g, _eta),
+                -_lam * _g,
+            ),
+            Step.equal(
+                r"Among $p=\sum c_jq_j$, Lagrange's identity compares $\sum c_j^2$ with "
+                r"$p(0)^2=(\sum c_jq_j(0))^2$.",
+                (_c1**2 + _c2**2 + _c3**2) * (_q1**2 + _q2**2 + _q3**2)
+                - (_c1 * _q1 + _c2 * _q2 + _c3 * _q3) ** 2,
+                _LAGRANGE,
+                scope="three terms",
+            ),
+            Step.at_most(
+                r"Hence $\int p^2d\nu=\sum c_j^2\ge1/S$ when $p(0)=1$,",
+                (_c1 * _q1 + _c2 * _q2 + _c3 * _q3) ** 2,
+                (_c1**2 + _c2**2 + _c3**2) * (_q1**2 + _q2**2 + _q3**2),
+                gap=_LAGRANGE,
+                scope="three terms",
+            ),
+            Step.equal(
+                "with equality for $c_j=q_j(0)/S$.",
+                sum((q / (_q1**2 + _q2**2 + 1)) ** 2 for q in (_q1, _q2, sp.Integer(1))),
+                1 / (_q1**2 + _q2**2 + 1),
+                scope="three terms, the last of them one",
+            ),
+        )
+    ),
+)
+
+
+GAUSS_OPTIMAL = Theorem(
+    name="convergence.gauss-optimal",
+    title="No other steps do better on average",
+    statement=r"""
+        With $S$ as before, every choice of $K$ steps has
+
+        $$
+        <<quantity>> <<relation>> <<bound>>.
+        $$
+        """,
+    assumptions=(
+        Assumption("the network has no more than $K$ layers", _too_deep),
+        Assumption(r"$\nu$ has more than $K$ points of support"),
+    ),
+    quantity=r"\int p^2\,d\nu",
+    relation=AT_LEAST,
+    bound=1 / S,
+    draw=_perturbed,
+    measure=instances.Unrolled.squared_error,
+    values=lambda i: {
+        S: christoffel_sum(i.eigenvalues, i.weights, min(i.depth, len(i.eigenvalues) - 1))
+    },
+    slack=1e-6,
+    source="Christoffel's minimum property, classical.",
+    derivation=NoDerivation("the one of convergence.gauss shows it for every $p$ with $p(0)=1$."),
+    attained=instances.best_average,
+)

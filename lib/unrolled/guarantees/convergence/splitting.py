@@ -1,0 +1,185 @@
+"""Two equal steps can be moved apart at a gain: they are a strict saddle of the average error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import sympy as sp
+import torch
+from torch import Tensor
+
+from unrolled.guarantees import EQUAL, Assumption, Derivation, Step, Theorem
+from unrolled.guarantees.convergence import instances
+from unrolled.guarantees.convergence.symbols import a, b
+from unrolled.guarantees.draw import uniform
+
+_h, _s, _t, _lam, _g = sp.symbols("h s t lambda g", real=True)
+
+
+_SPLIT = (1 - (_h + _s) * _lam) * (1 - (_h - _s) * _lam)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A network whose first two steps are equal to h, and the others are given."""
+
+    eigenvalues: Tensor
+    weights: Tensor
+    h: float
+    others: Tensor
+    offset: float = 0.0  # how far the second step is from h
+
+    def error(self, shift: float | Tensor) -> Tensor:
+        """J(h + shift, h − shift, others): the two steps moved apart."""
+        first = 1 - (self.h + shift) * self.eigenvalues
+        second = 1 - (self.h + self.offset - shift) * self.eigenvalues
+        return (self.weights * (first * second * self._rest()) ** 2).sum()
+
+    def integrals(self) -> tuple[float, float]:
+        """a = ∫λ²(1−hλ)²g² dν and b = ∫λ⁴g² dν."""
+        squares = self.weights * self._rest() ** 2
+        common = 1 - self.h * self.eigenvalues
+        first = (squares * self.eigenvalues**2 * common**2).sum()
+        second = (squares * self.eigenvalues**4).sum()
+        return float(first), float(second)
+
+    def _rest(self) -> Tensor:
+        return (1 - self.others[:, None] * self.eigenvalues).prod(0)
+
+
+def _draw_pair(generator: torch.Generator) -> Pair:
+    while True:
+        instance = instances.best_average(generator)
+        h = float(instance.steps.mean()) * uniform(generator, 0.2, 1.5)
+        others = instances.random_steps(generator, instance)[2:]
+        pair = Pair(instance.eigenvalues, instance.weights, h, others)
+        # A gain below 1e-8 of the loss would measure rounding rather than the theorem.
+        if instance.depth > 1 and _gain(pair) > 1e-8 * float(pair.error(0.0)):
+            return pair
+
+
+def _unequal_pair(generator: torch.Generator) -> Pair:
+    pair = _draw_pair(generator)
+    return replace(pair, offset=0.7 * pair.h)
+
+
+def _pair_values(pair: Pair) -> dict[sp.Symbol, float]:
+    first, second = pair.integrals()
+    return {a: first, b: second}
+
+
+def _gain(pair: Pair) -> float:
+    first, second = pair.integrals()
+    return float(pair.error(0.0) - pair.error((first / second) ** 0.5))
+
+
+def _curvature(pair: Pair) -> float:
+    # The unit vector is (1, −1)/√2.
+    def along(t: Tensor) -> Tensor:
+        return pair.error(t / 2**0.5)
+
+    zero = torch.zeros((), dtype=torch.float64)
+    return float(torch.autograd.functional.hessian(along, zero))
+
+
+SPLITTING = Theorem(
+    name="convergence.splitting",
+    title="Splitting lemma",
+    statement=r"""
+        Let two steps be equal to $h$ and let $g=\prod(1-\eta_k\lambda)$ run over the others.
+        If $g$ does not vanish on all positive points of support of $\nu$, replace the pair $(h,h)$
+        by $(h+s,h-s)$ with $s^2=a/b$, where
+
+        $$
+        a=\int\lambda^2(1-h\lambda)^2g^2\,d\nu,\qquad b=\int\lambda^4g^2\,d\nu.
+        $$
+
+        Then $J$ falls by exactly
+
+        $$
+        <<quantity>> <<relation>> <<bound>>.
+        $$
+
+        It is positive whenever $(1-h\lambda)g$ does not vanish on all positive points of
+        support; so for $K\ge2$ and two or more such points, the best tied network is not the
+        best network.
+        """,
+    assumptions=(Assumption("the two steps are equal before", _unequal_pair),),
+    quantity=r"J(h,h)-J(h+s,h-s)",
+    relation=EQUAL,
+    bound=a**2 / b,
+    draw=_draw_pair,
+    measure=_gain,
+    values=_pair_values,
+    slack=1e-6,
+    source="Proved in the chapter.",
+    derivation=Derivation(
+        (
+            Step.equal(
+                "Splitting changes the product of the pair by a square,",
+                _SPLIT,
+                (1 - _h * _lam) ** 2 - _s**2 * _lam**2,
+            ),
+            Step.equal(
+                "so the integrand changes by",
+                (_SPLIT * _g) ** 2 - ((1 - _h * _lam) ** 2 * _g) ** 2,
+                -2 * _s**2 * _lam**2 * (1 - _h * _lam) ** 2 * _g**2 + _s**4 * _lam**4 * _g**2,
+            ),
+            Step.equal(
+                "and the integral by $-2as^2+bs^4$, which at $s^2=a/b$ is",
+                sp.Subs(-2 * a * _t + b * _t**2, _t, a / b),
+                -(a**2) / b,
+            ),
+            Step.at_most(
+                "the least it can be.",
+                -(a**2) / b,
+                -2 * a * _s**2 + b * _s**4,
+                gap=b * (_s**2 - a / b) ** 2,
+            ),
+        )
+    ),
+)
+
+
+CURVATURE = Theorem(
+    name="convergence.curvature",
+    title="Equal steps are strict saddles",
+    statement=r"""
+        Where two steps are equal, the curvature of $J$ along the direction that moves them
+        apart is
+
+        $$
+        <<quantity>> <<relation>> <<bound>>,
+        $$
+
+        with $a$ as in the splitting lemma. So a critical point with equal steps is a strict
+        saddle; a critical point with distinct steps satisfies the normal equations of the
+        least-squares problem for $p$ and is a global minimum.
+        """,
+    assumptions=(
+        Assumption("the two steps are equal", _unequal_pair),
+        Assumption(r"$\nu$ has at least $K$ positive points of support"),
+    ),
+    quantity=r"v^\top\nabla^2J\,v,\quad v=(1,-1)/\sqrt2",
+    relation=EQUAL,
+    bound=-2 * a,
+    draw=_draw_pair,
+    measure=_curvature,
+    values=_pair_values,
+    slack=1e-6,
+    source="Proved in the chapter; compare Trager, Kohn and Bruna (2020) on linear networks.",
+    derivation=Derivation(
+        (
+            Step.equal(
+                r"Along $v$ the pair is split by $s=t/\sqrt2$, and the second derivative at $t=0$ "
+                "of $-2as^2+bs^4$ is",
+                sp.Subs(
+                    sp.Derivative((-2 * a * _s**2 + b * _s**4).subs(_s, _t / sp.sqrt(2)), _t, _t),
+                    _t,
+                    0,
+                ),
+                -2 * a,
+            ),
+        )
+    ),
+)

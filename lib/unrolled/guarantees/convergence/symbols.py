@@ -1,0 +1,54 @@
+"""Symbols and expressions that the convergence chapter's theorems, figures and questions share.
+
+Eigenvalues are scaled to [1, κ], which loses nothing: steps scale inversely.
+"""
+
+import sympy as sp
+
+kappa = sp.Symbol("kappa", positive=True)  # condition number κ > 1
+K = sp.Symbol("K", integer=True, positive=True)  # layers
+lam = sp.Symbol("lambda", positive=True)  # an eigenvalue of H = AᵀA
+c = sp.Symbol("c", positive=True)  # n/m, unknowns per measurement
+noise = sp.Symbol("sigma^2", nonnegative=True)  # variance σ² of one entry of the noise
+k = sp.Symbol("k", integer=True, positive=True)  # a layer
+
+# Rate of the best constant step, and the rate r that K layer-wise steps approach.
+tied_rate = (kappa - 1) / (kappa + 1)
+accelerated_rate = (sp.sqrt(kappa) - 1) / (sp.sqrt(kappa) + 1)
+r = sp.Symbol("r", positive=True)
+
+# Worst-case factors after K layers; the second with r = accelerated_rate.
+tied_factor = tied_rate**K
+chebyshev_in_r = 2 * r**K / (1 + r ** (2 * K))
+chebyshev_factor = chebyshev_in_r.subs(r, accelerated_rate)
+
+# Error polynomials p(λ): what K layers multiply the error at eigenvalue λ by. The second's roots.
+tied_polynomial = (1 - 2 * lam / (kappa + 1)) ** K
+chebyshev_polynomial = sp.cos(K * sp.acos((kappa + 1 - 2 * lam) / (kappa - 1))) * chebyshev_factor
+_angle = (2 * k - 1) * sp.pi / (2 * K)
+chebyshev_root = sp.Mul(  # unevaluated, so that one half stays in front
+    sp.Rational(1, 2), kappa + 1 + (kappa - 1) * sp.cos(_angle), evaluate=False
+)
+
+# Gaussian sensing: the best steps, and the mean squared error per coordinate that they reach,
+# 1 − sinh(Kt)/(√c sinh((K+1)t)) with 2√c cosh t = 1 + c + σ², written in τ = e^(−t).
+semicircle_step = 1 / (1 + c + noise + 2 * sp.sqrt(c) * sp.cos(k * sp.pi / (K + 1)))
+tau = sp.Symbol("tau", positive=True)
+gaussian_error_in_tau = 1 - tau * (1 - tau ** (2 * K)) / (sp.sqrt(c) * (1 - tau ** (2 * K + 2)))
+_half_trace = (1 + c + noise) / (2 * sp.sqrt(c))
+decay = _half_trace - sp.sqrt(_half_trace**2 - 1)
+gaussian_error = gaussian_error_in_tau.subs(tau, decay)
+
+# State evolution: the error of the best network from that of the best one layer shallower. And
+# the error without noise.
+v = sp.Symbol("v_k", positive=True)
+state_evolution = (noise + c * v) / (1 + noise + c * v)
+noiseless_error = c**K * (1 - c) / (1 - c ** (K + 1))
+
+# Squared errors on average over a spectral measure, and least ones: with one step for all layers,
+# and with the best steps.
+J_tied = sp.Symbol(r"J_{\text{tied}}", positive=True)
+J_best = sp.Symbol(r"J_{\min}", positive=True)
+
+# Two equal steps h, with g the factors of the other layers: a = ∫λ²(1−hλ)²g² dν, b = ∫λ⁴g² dν.
+a, b = sp.symbols("a b", positive=True)

@@ -1,0 +1,10 @@
+"""Symbols that the theorems of the RIP chapter share."""
+
+import sympy as sp
+
+s, K = sp.symbols("s K", integer=True, positive=True)  # nonzero entries, layers
+k = sp.Symbol("k", integer=True, nonnegative=True)  # a layer
+
+# Thresholds fixed in advance: a bound on the error at the start, and after k layers.
+E0 = sp.Symbol("E_0", nonnegative=True)
+E = sp.Symbol("E_k", nonnegative=True)

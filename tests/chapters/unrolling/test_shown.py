@@ -1,0 +1,93 @@
+"""What the unrolling chapter says of its networks, questions, chart and lab."""
+
+import numpy as np
+import pytest
+
+from unrolled.chapters import unrolling as chapter
+from unrolled.chapters.unrolling.explorables import noise
+from unrolled.chapters.unrolling.explorables import selection as selects
+from unrolled.chapters.unrolling.labs import NETWORKS, RUN
+from unrolled.chapters.unrolling.problems import SHARES, Entrant
+from unrolled.guarantees.unrolling import K, M, TwoEigenvalues, share
+
+
+def test_the_chart_shows_what_networks_do():
+    chart = chapter.run_on()
+    for setting in ({}, {K: 1, share: 0.3, M: 10}, {K: 8, share: 0.01, M: 2}):
+        curves = chart.evaluate(setting)[0]
+        start = {slider.symbol: slider.start for slider in chart.sliders} | setting
+        instance = TwoEigenvalues(start[M], start[share], int(start[K]), layers=24)
+        np.testing.assert_allclose(curves["trained network"][1], instance.errors(), rtol=1e-6)
+        exit_ = curves["its exit in training"]
+        assert exit_[0].tolist() == [start[K]]
+        # No constant step is better at the exit, gradient descent's included.
+        assert exit_[1][0] <= curves["gradient descent"][1][int(start[K])]
+
+
+def test_the_lab_shows_a_network_that_wins_at_its_exit_and_runs_away():
+    result = chapter.RUN_ON_LAB.run()
+    assert len(result.trained) == RUN + 1
+    assert result.trained[result.depth] < result.plain[result.depth] - 5
+    assert result.trained[-1] > 20
+    assert (result.plain.diff() < 0).all()
+    # Tied, the layer that is repeated is the one that all of them are.
+    tied = chapter.RUN_ON_LAB.run(network="LISTA-CP, tied")
+    assert tied.trained[-1] < tied.trained[tied.depth] < tied.plain[tied.depth]
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_lab_trains_each_network(network):
+    result = chapter.RUN_ON_LAB.run(network=network, depth=2, steps=20)
+    assert result.trained[2] < result.plain[2]
+
+
+def test_the_lab_refuses_what_is_impossible():
+    with pytest.raises(ValueError, match="layers K"):
+        chapter.RUN_ON_LAB.run(depth=0)
+
+
+def test_the_recorded_comparison_shows_its_rows():
+    chart = chapter.depth_chart()
+    for level, snr in ((0, None), (0.01, 40), (0.1, 20)):
+        for selection in (False, True):
+            curves = chart.evaluate({noise: level, selects: int(selection)})[0]
+            for entrant in (Entrant("ALISTA", selection), Entrant("FISTA", False)):
+                layers, errors = curves[entrant.network]
+                assert layers.tolist() == list(range(17))
+                last = chapter.best(entrant, snr)
+                assert errors[-1] == pytest.approx(last["nmse"], rel=1e-3)
+
+
+def test_selection_is_said_where_there_are_both_kinds():
+    assert [entrant.label for entrant in chapter.recorded()] == [
+        "ISTA", "FISTA", "HyperLISTA", "ALISTA, selection", "ALISTA", "LISTA-CP, selection",
+        "LISTA-CP", "LISTA",
+    ]  # fmt: skip
+    assert all(e.selection for e in chapter.recorded() if e.network == "HyperLISTA")
+
+
+def test_what_was_recorded_supports_what_the_chapter_says():
+    def error(entrant, snr=None):
+        return chapter.best(entrant, snr)["nmse"]
+
+    learned = [entrant for entrant in chapter.recorded() if chapter.best(entrant)["parameters"]]
+    assert {e.network for e in set(chapter.recorded()) - set(learned)} == {"ISTA", "FISTA"}
+    # Every trained network is far ahead of the algorithms, at every noise level.
+    for snr in SHARES:
+        assert max(error(e, snr) for e in learned) < error(Entrant("FISTA", False), snr) - 3
+    for network in ("LISTA-CP", "ALISTA"):  # selection helps where there is no noise
+        assert error(Entrant(network, True)) < error(Entrant(network, False)) - 3
+    # A few numbers do what millions do, or better.
+    for network in ("LISTA", "LISTA-CP"):
+        assert error(Entrant("ALISTA", False)) < error(Entrant(network, False)) + 1
+    # Noise ends the contest, and what is won then is won by learning more.
+    spread = {
+        snr: max(error(e, snr) for e in learned) - min(error(e, snr) for e in learned)
+        for snr in SHARES
+    }
+    assert spread[None] > 2 * max(spread[40], spread[20])
+    assert min(learned, key=lambda e: error(e, 20)).selection
+
+
+def test_the_first_picture_says_what_it_shows():
+    assert "step sizes η₁, η₂ and η₃" in chapter.loop_and_layers().alt
