@@ -38,6 +38,7 @@ TOUCHED = {
     },
     "chapter": {
         "_toc.yml",
+        "book/intro.md",
         "book/momentum.ipynb",
         "lib/unrolled/chapters/__init__.py",
         "lib/unrolled/chapters/momentum/__init__.py",

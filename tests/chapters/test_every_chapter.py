@@ -101,6 +101,12 @@ def test_every_notebook_and_every_package_is_a_chapter():
 
 
 @EACH
+def test_the_introduction_says_what_a_chapter_asks(chapter):
+    text = (ROOT / "book" / "intro.md").read_text(encoding="utf-8")
+    assert re.search(rf"^\d+\. \[\]\({chapter.name}\.ipynb\): \w", text, flags=re.MULTILINE)
+
+
+@EACH
 def test_a_chapter_is_headed_by_its_title_and_shows_all_that_it_lists(chapter):
     notebook = nbformat.read(ROOT / chapter.notebook, as_version=4)
     assert notebook.cells[0].source.splitlines()[0] == f"# {chapter.title}"

@@ -119,6 +119,8 @@ def misprints(markdown):
         for word in re.findall(rf"(?<![\\\w])(?:{greek})(?!\w)", block)
     ]
     found += [block for block in markdown.split("$$") if block.count("{") != block.count("}")]
+    words = re.sub(r"\$\$.*?\$\$|\$[^$]*\$|`[^`]*`", "", markdown, flags=re.DOTALL)
+    found += re.findall(r"\\[A-Za-z]+", words)  # a formula that stands outside of mathematics
     return found + ["an open formula"] * (markdown.count("$$") % 2)
 
 
@@ -138,6 +140,7 @@ def test_what_is_printed_is_text_and_formulas(name):
         "$$\nrho^K\n$$",
         "$$\n\\frac{1}{2\n$$",
         "$$ a",
+        r"whose rate is \frac{1}{2}.",
     ],
 )
 def test_misprints_are_found(text):
