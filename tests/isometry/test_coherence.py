@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matrices import CLOSE, COMPLEX, FRAME, REAL, draw, orthonormal, seeds
 
 from unrolled.guarantees.rip.certified import (
     certified_sparsity,
@@ -14,27 +15,8 @@ from unrolled.isometry.coherence import coherence, generalised_coherence, restri
 from unrolled.isometry.constants import isometry_constant
 from unrolled.sensing import (
     analytic_weights,
-    equiangular_frame,
-    gaussian,
     identity_hadamard,
-    with_spectrum,
 )
-
-REAL, COMPLEX = torch.float64, torch.complex128
-FRAME = equiangular_frame(dtype=REAL)
-CLOSE = 1e-11
-seeds = st.integers(0, 2**31)
-
-
-def draw(m, n, seed=0, dtype=REAL, unit_columns=True):
-    generator = torch.Generator().manual_seed(seed)
-    return gaussian(m, n, generator=generator, dtype=dtype, unit_columns=unit_columns).A
-
-
-def orthonormal(n, m=None):
-    generator = torch.Generator().manual_seed(0)
-    return with_spectrum(torch.ones(n), m=m, generator=generator, dtype=REAL).A
-
 
 # Coherence
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matrices import CLOSE, COMPLEX, FRAME, REAL, draw, seeds
 
 from unrolled.isometry import branch_and_bound as bb
 from unrolled.isometry import enumeration, exact
@@ -27,27 +28,17 @@ from unrolled.isometry.searches import greedy_search, random_search
 from unrolled.isometry.sparse_eigenvalue import EffortSpent, Found
 from unrolled.sensing import (
     DenseOperator,
-    equiangular_frame,
-    gaussian,
     identity_hadamard,
     partial_dct,
     with_spectrum,
 )
 
-REAL, COMPLEX = torch.float64, torch.complex128
 EXACT = ("exact", "enumeration", "branch and bound")
 UPPER, LOWER = ("upper", "coherence", "sdp"), ("lower", "greedy", "random")
-FRAME = equiangular_frame(dtype=REAL)
-CLOSE = 1e-11
-seeds = st.integers(0, 2**31)
 
 
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
-
-
-def draw(m, n, seed=0, dtype=REAL, unit_columns=True):
-    return gaussian(m, n, generator=generator(seed), dtype=dtype, unit_columns=unit_columns).A
 
 
 def norm_on(A, support):

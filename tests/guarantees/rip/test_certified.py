@@ -4,9 +4,9 @@ import itertools
 import time
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matrices import COMPLEX, FRAME, REAL, draw, orthonormal, seeds
 
 from unrolled.guarantees.rip.certified import (
     _Orders,
@@ -19,26 +19,8 @@ from unrolled.isometry.coherence import coherence
 from unrolled.isometry.constants import isometry_constant
 from unrolled.isometry.enumeration import SECOND
 from unrolled.sensing import (
-    equiangular_frame,
-    gaussian,
     identity_hadamard,
-    with_spectrum,
 )
-
-REAL, COMPLEX = torch.float64, torch.complex128
-FRAME = equiangular_frame(dtype=REAL)
-CLOSE = 1e-11
-seeds = st.integers(0, 2**31)
-
-
-def draw(m, n, seed=0, dtype=REAL, unit_columns=True):
-    generator = torch.Generator().manual_seed(seed)
-    return gaussian(m, n, generator=generator, dtype=dtype, unit_columns=unit_columns).A
-
-
-def orthonormal(n, m=None):
-    generator = torch.Generator().manual_seed(0)
-    return with_spectrum(torch.ones(n), m=m, generator=generator, dtype=REAL).A
 
 
 def certified(A, **options):
