@@ -12,6 +12,9 @@ from unrolled.guarantees.unrolling.run_on import run_on_error
 from unrolled.guarantees.unrolling.symbols import K, M, k, share
 from unrolled.teaching import Explorable, Panel, Points, Sequence, Slider
 
+noise = sp.Symbol("noise", nonnegative=True)
+selection = sp.Symbol("selection", integer=True)
+
 DEEPEST = 24
 
 _descent = ((M - 1) / (M + 1)) ** (2 * k)  # one step, 2/(1 + M): the same factor at 1 and at M
@@ -68,10 +71,6 @@ def run_on() -> Explorable:
             ),
         ),
     )
-
-
-noise = sp.Symbol("noise", nonnegative=True)
-selection = sp.Symbol("selection", integer=True)
 
 
 @cache

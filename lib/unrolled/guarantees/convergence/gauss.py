@@ -13,11 +13,8 @@ from unrolled.guarantees.convergence import instances
 
 _lam, _g, _eta = sp.symbols("lambda g eta", real=True)
 
-
 # Σ q_j(0)² over polynomials orthonormal for ν.
 S = sp.Symbol("S", positive=True)
-
-
 _c1, _c2, _c3, _q1, _q2, _q3 = sp.symbols("c_0 c_1 c_2 q_0 q_1 q_2", real=True)
 
 
@@ -66,8 +63,6 @@ def _too_deep(generator: torch.Generator) -> instances.Unrolled:
 _LAGRANGE = (
     (_c1 * _q2 - _c2 * _q1) ** 2 + (_c1 * _q3 - _c3 * _q1) ** 2 + (_c2 * _q3 - _c3 * _q2) ** 2
 )
-
-
 GAUSS = Theorem(
     name="convergence.gauss",
     title="The best steps on average are reciprocal Gauss nodes",
@@ -127,8 +122,6 @@ GAUSS = Theorem(
         )
     ),
 )
-
-
 GAUSS_OPTIMAL = Theorem(
     name="convergence.gauss-optimal",
     title="No other steps do better on average",

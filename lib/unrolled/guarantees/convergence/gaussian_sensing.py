@@ -114,8 +114,6 @@ def _values(instance: Sensing) -> dict[sp.Symbol, float]:
 
 
 _error_shift = _lam / (_lam + noise) * (1 - (_lam + noise) * _q) ** 2 + noise / (_lam + noise)
-
-
 GAUSSIAN = Theorem(
     name="convergence.gaussian",
     title="Closed form for Gaussian sensing",

@@ -14,8 +14,6 @@ from unrolled.guarantees.convergence.symbols import a, b
 from unrolled.guarantees.draw import uniform
 
 _h, _s, _t, _lam, _g = sp.symbols("h s t lambda g", real=True)
-
-
 _SPLIT = (1 - (_h + _s) * _lam) * (1 - (_h - _s) * _lam)
 
 
@@ -139,8 +137,6 @@ SPLITTING = Theorem(
         )
     ),
 )
-
-
 CURVATURE = Theorem(
     name="convergence.curvature",
     title="Equal steps are strict saddles",

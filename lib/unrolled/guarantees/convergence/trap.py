@@ -13,11 +13,7 @@ from unrolled.guarantees.draw import uniform
 from unrolled.training import fit
 
 _h, _lam, _g = sp.symbols("h lambda g", real=True)
-
-
 _eta1, _eta2 = sp.symbols("eta_1 eta_2", real=True)
-
-
 _PAIR = (1 - _eta1 * _lam) * (1 - _eta2 * _lam)
 _SQUARE = (_PAIR * _g) ** 2  # p²
 
