@@ -22,7 +22,8 @@ SECTIONS = ("Args", "Attributes", "Returns", "Raises", "Example")
 
 HEAD = re.compile(r"^(\w[\w ]*):$\n(?= )", re.MULTILINE)
 ENTRY = re.compile(r" {4}(\w+(?:, \w+)*): \S")
-CODE = re.compile(r"``.*?``|:\w+:`.*?`|`.*?`")
+CODE = re.compile(r"`.*?`")
+MARKUP = re.compile(r"``|:\w+:`")  # of reStructuredText
 # Where an entry may begin outside of a section: with a paragraph or line, or after a sentence.
 BARE = re.compile(r"(?:^|(?<=[.;] ))(\w+(?:, \w+)*): ", re.MULTILINE)
 SPOKEN = re.compile(r"(?:^|(?<=[.;] ))(Returns \S+|Raises [A-Z]\w+)", re.MULTILINE)
@@ -152,6 +153,8 @@ def faults(source: str, known: dict[str, ast.ClassDef]) -> list[str]:
 
 
 def faults_of(node: Definition, docstring: str, known: dict[str, ast.ClassDef]) -> Iterator[str]:
+    if found := MARKUP.search(docstring):
+        yield f"{node.name}: {found[0]}…, where `code` is enough"
     prose, sections = split(docstring)
     may = parameters(node, known)
     has = attributes(node, known)
@@ -270,6 +273,8 @@ def test_what_is_in_the_dialect_has_no_faults():
 @pytest.mark.parametrize(
     ("code", "docstring", "fault"),
     [
+        ("def f(x)", "Do it to ``x``.", "where `code` is enough"),
+        ("def f(x)", "Do it as :func:`g`.", "where `code` is enough"),
         ("def f(x)", "Do it.\n\nx: a number.", "“x:” outside of a section"),
         ("def f(x)", "Do it.\n\nIt is done. x: a number.", "“x:” outside of a section"),
         ("def f(x, y)", "Do it.\n\nOn one.\nx, y: a number.", "“x, y:” outside of a section"),

@@ -283,11 +283,11 @@ def test_each_row_may_have_its_own_variance(prior):
 @pytest.mark.parametrize("prior", [Gaussian(6, 2.0), BernoulliGaussian(6)])
 def test_inside_an_iteration_nothing_is_looked_at(prior):
     r, variance = torch.randn(3, 6, generator=seeded()), torch.tensor(0.5)
-    torch.testing.assert_close(prior._denoise(r, variance), prior.denoise(r, 0.5))
+    torch.testing.assert_close(prior.unchecked_denoise(r, variance), prior.denoise(r, 0.5))
     r[0] = math.nan
     with pytest.raises(ValueError, match="r holds NaN"):
         prior.denoise(r, 0.5)
-    astray, _ = prior._denoise(r, variance)  # a NaN flows on, in its own signal
+    astray, _ = prior.unchecked_denoise(r, variance)  # a NaN flows on, in its own signal
     assert astray[0].isnan().all()
     assert torch.isfinite(astray[1:]).all()
 

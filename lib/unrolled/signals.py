@@ -31,8 +31,9 @@ class Prior:
     """Signals with n independent real entries of mean zero, as message passing wants to know them.
 
     A subclass gives `n`, `second_moment`, `mmse`, and what `denoise` calls once it has checked its
-    arguments: `_denoise`, with the variance as a tensor that broadcasts to r. An iteration, which
-    checks y where it comes in, calls that, so that a run that goes astray shows in its iterates.
+    arguments: `unchecked_denoise`, with the variance as a tensor that broadcasts to r. An
+    iteration, which checks y where it comes in, calls that, so that a run that goes astray shows
+    in its iterates.
     """
 
     n: int
@@ -55,13 +56,14 @@ class Prior:
         Raises:
             ValueError: shapes and dtypes that do not fit.
         """
-        return self._denoise(r, _noise(r, self.n, variance))
+        return self.unchecked_denoise(r, _noise(r, self.n, variance))
 
     def mmse(self, variance: float) -> float:
         """The mean squared error per entry of `denoise`; 0 ≤ variance < ∞."""
         raise NotImplementedError
 
-    def _denoise(self, r: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+    def unchecked_denoise(self, r: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """What `denoise` computes, without a look at the arguments."""
         raise NotImplementedError
 
 
@@ -93,7 +95,7 @@ class Gaussian(Prior):
         check_positive("variance", variance, zero=True)
         return self.variance * variance / (self.variance + variance)
 
-    def _denoise(self, r: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+    def unchecked_denoise(self, r: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
         # E[x | r] = r·V/(V + variance), with V the signal's variance.
         gain = self.variance / (self.variance + variance)
         return gain * r, gain.expand_as(r)
@@ -155,7 +157,7 @@ class BernoulliGaussian(Prior):
         gain = ratio / (1 + ratio)
         return self.rate * gain * (variance + self.variance * missed)
 
-    def _denoise(self, r: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+    def unchecked_denoise(self, r: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
         # E[x | r] = π·g·r, and its derivative g·π·(1 + (1 − π)·g r²/variance), where the gain
         # g = V/(V + variance) is that of entries that are not 0, and π the probability of those
         # given r. By log-odds, which are stable for any variance.

@@ -70,6 +70,11 @@ def test_cases_say_that_they_are_cases():
     assert "only" not in Derivation((TRUE["expand"],))._repr_markdown_()
 
 
+def test_the_case_that_fails_is_named():
+    assert FALSE["one case false"].verify().detail == "undecided or false in the case of 4"
+    assert Step.cases("one", lambda k: power(k, k), range(3, 4)).scope == "$K = 3$"
+
+
 def test_a_special_case_says_so():
     square = Step.equal("squares", (x + y) ** 2, x**2 + 2 * x * y + y**2, scope="two terms")
     assert "(decided for two terms only)" in Derivation((square,))._repr_markdown_()

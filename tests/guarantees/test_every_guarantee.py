@@ -81,7 +81,7 @@ def test_a_theorem_without_a_derivation_names_the_one_it_follows_from(name):
 @pytest.mark.parametrize("name", THEOREMS)
 def test_each_dropped_assumption_breaks_the_conclusion(name):
     for statement, sweep in THEOREMS[name].drop(seed=1).items():
-        assert not sweep.passed, statement
+        assert sweep.broken, statement
 
 
 @pytest.mark.parametrize("name", ATTAINED)
@@ -111,7 +111,7 @@ def test_the_counterexample_contradicts_the_claim(name):
 def misprints(markdown):
     """What a reader would stumble over: code, names that are no commands, braces left open."""
     found = [line for line in markdown.splitlines() if line.startswith("    ")]
-    found += re.findall(r"<<\w+>>", markdown)
+    found += re.findall(r"<<.*?>>", markdown)
     greek = "alpha|beta|gamma|delta|epsilon|eta|theta|kappa|lambda|mu|nu|rho|sigma|tau|phi"
     found += [
         f"{block[:20]}: {word}"

@@ -139,9 +139,19 @@ def test_relations(relation, shift, holds):
 
 
 def test_nan_never_holds():
+    nan = torch.tensor([float("nan")])
     for relation in Relation:
-        broken = replace(SQUARE, relation=relation, measure=lambda instance: float("nan"))
-        assert not broken.check(3).passed
+        assert not relation.holds(nan, torch.ones(1), 1e-9)
+        assert not relation.holds(torch.ones(1), nan, 1e-9)
+
+
+def test_nan_neither_breaks_nor_refutes():
+    broken = replace(SQUARE, measure=lambda instance: float("nan"))
+    assert not broken.check(3).passed
+    assert not next(iter(broken.drop().values())).broken
+    assert not broken.verify(3)[-1].passed
+    nothing = replace(REFUTED, measure=lambda instance: float("nan"))
+    assert not nothing.verify()[0].passed
 
 
 def test_markdown_comes_from_the_expression():
@@ -171,6 +181,9 @@ def test_bad_arguments_are_refused():
         replace(SQUARE, relation="<=")
     with pytest.raises(ValueError, match="relation is a str"):
         replace(REFUTED, relation="≤")
+    for strict in (SQUARE, REFUTED):
+        with pytest.raises(ValueError, match="relation is LESS"):
+            replace(strict, relation=Relation.LESS)
     with pytest.raises(ValueError, match="derivation is a NoneType"):
         replace(SQUARE, derivation=None)
     with pytest.raises(ValueError, match="reason is empty"):
@@ -186,6 +199,10 @@ def test_bad_arguments_are_refused():
     [
         ({"statement": "<<quantity>> <<relatoin>> <<bound>>"}, "asks for <<relatoin>>; there are"),
         ({"statement": "<<D>>"}, "asks for <<D>>"),
+        ({"statement": "<<no-such>>"}, "asks for <<no-such>>"),
+        ({"statement": "<< bound >>"}, "asks for << bound >>"),
+        ({"formulas": {"bound": a}}, "has <<bound>>, which is taken"),
+        ({"formulas": {"d": a}}, "has <<d>>, which is taken"),
         ({"formulas": {"decay": a}}, "formulas of test.square has <<decay>>, which it never shows"),
     ],
 )

@@ -444,9 +444,9 @@ def test_cost():
     cost = estimate_cost(draw(64, 128), 3)
     assert cost.supports == 341_376
     assert cost.effort == 341_376 * 3**2
-    assert 0 < cost.seconds < 600
+    assert cost.seconds > 0
     assert str(cost).startswith("341,376 supports, about ")
-    assert estimate_cost(draw(64, 128), 6).seconds > 100 * cost.seconds
+    assert estimate_cost(draw(64, 128), 6).effort > 100 * cost.effort
 
 
 def test_numbers_in_messages_are_readable():

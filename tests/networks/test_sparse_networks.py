@@ -143,46 +143,6 @@ def test_hyperlista_scales_with_the_signal_and_lista_does_not():
         assert not torch.allclose(fixed(1e-3 * y), 1e-3 * fixed(y))
 
 
-@given(
-    seed=st.integers(0, 99),
-    m=st.integers(1, 5),
-    more=st.integers(0, 4),
-    lam=st.sampled_from([0.0, 0.01, 1.0]),
-)
-def test_analytic_weights_are_optimal(seed, m, more, lam):
-    operator, _ = problem(m, m + more, seed=seed)
-    A = operator.dense()
-    W = analytic_weights(A, lam)
-
-    def objective(W):
-        return (W.T @ A).square().sum() + lam * W.square().sum()
-
-    torch.testing.assert_close((W * A).sum(0), torch.ones(m + more).double())
-    # Any other W with unit diagonal is farther from the identity.
-    generator = torch.Generator().manual_seed(seed)
-    change = torch.randn(W.shape, generator=generator, dtype=torch.float64)
-    change = change - (change * A).sum(0) / A.square().sum(0) * A
-    assert objective(W + 0.1 * change) >= objective(W) - 1e-12
-
-
-@pytest.mark.parametrize("lam", [0.1, 10.0])
-def test_analytic_weights_are_the_lmmse_filter_with_unit_response(lam):
-    operator, _ = problem()
-    filters = operator.lmmse(torch.eye(6, dtype=torch.float64), lam)  # row i is W's row i
-    response = (filters * operator.dense()).sum(0)
-    assert (response < 0.99).all()
-    torch.testing.assert_close(analytic_weights(operator, lam), filters / response)
-
-
-def test_analytic_weights_need_full_row_rank_or_a_positive_lam():
-    with pytest.raises(ValueError, match="full row rank"):
-        analytic_weights(torch.ones(2, 3))
-    torch.testing.assert_close(analytic_weights(torch.ones(2, 3), 1.0), torch.full((2, 3), 0.5))
-    for lam in (-1.0, math.inf):
-        with pytest.raises(ValueError, match="lam is"):
-            analytic_weights(torch.eye(2), lam)
-
-
 def test_selection_lowers_the_error_of_a_network_that_knows_the_support():
     operator, _ = problem(40, 60, batch=1)
     x = torch.zeros(1, 60, dtype=torch.float64)
@@ -326,13 +286,6 @@ def test_a_matrix_whose_squares_are_zero_in_its_precision_is_refused():
             build(1e-30 * torch.ones(1, 5), 2)
 
 
-def test_analytic_weights_need_columns_that_are_not_zero():
-    A = problem()[0].dense().clone()
-    A[:, 2] = 0
-    with pytest.raises(ValueError, match="zero column"):
-        analytic_weights(A)
-
-
 def test_shares_are_rounded_down_but_not_by_rounding():
     A = problem(50, 100)[0]
     assert ALISTA(A, 3, selection=[0.29, 0.295, 1.0]).counts == (29, 29, 100)
@@ -407,7 +360,7 @@ def test_bad_arguments_are_refused(build):
         (A.numpy(), 3, {}, "A is a ndarray"),
         (A, 2.5, {}, "depth is 2.5"),
         (A, "2", {}, "depth is '2'"),
-        (partial_dct(4, 8, generator=torch.Generator()), 3, {}, "needs its matrix"),
+        (partial_dct(4, 8, generator=torch.Generator()), 3, {}, "its matrix is needed"),
     ):
         with pytest.raises(ValueError, match=sentence):
             build(matrix, depth, **more)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
 
 from unrolled.guarantees import Guarantee, Refutation, Theorem
 from unrolled.teaching import Explorable, Lab, QuickCheck
@@ -49,6 +51,11 @@ class Chapter:
     def notebook(self) -> str:
         """The file of its notebook, from the root of the repository."""
         return f"book/{self.name}.ipynb"
+
+    @property
+    def package(self) -> ModuleType:
+        """The package of its guarantees."""
+        return import_module(f"unrolled.guarantees.{self.name}")
 
     @property
     def theorems(self) -> tuple[Theorem, ...]:

@@ -88,8 +88,7 @@ def refuted_claims(book: Sequence[Chapter] = BOOK) -> Markdown:
 
 
 def _link(theorem: Theorem) -> str:
-    # To the theorem's box on its page. A theorem NAME-optimal completes NAME and shares its box.
-    name = theorem.name.removesuffix("-optimal").replace(".", "-")
+    name = (theorem.completes or theorem.name).replace(".", "-")  # of its box on its page
     return f"{{prf:ref}}`{theorem.title} <thm-{name}>`"
 
 

@@ -47,8 +47,8 @@ class Classical:
 
     Attributes:
         name: of the algorithm.
-        penalties: those among which it is looked for.
-        signals: those on which it is looked for.
+        penalties: those among which it is chosen.
+        signals: those on which it is chosen.
     """
 
     name: str
@@ -79,9 +79,10 @@ class _Algorithm(nn.Module):
 
 @dataclass(frozen=True)
 class Searched:
-    """A network whose few numbers are looked for: a grid, then Nelder–Mead on few signals and many.
+    """A network whose few numbers are searched for: on a grid, then by Nelder–Mead, twice.
 
-    The loss depends on the few signals that come out worst, one in ten thousand, hence the many.
+    The loss depends on the few signals that come out worst, one in ten thousand: so the last search
+    sees many.
 
     Attributes:
         name: of the network, whose numbers are its parameter `c`.
@@ -108,8 +109,10 @@ class Searched:
         net = NETWORKS[self.name](problem.operator(), problem.depth, **self.arguments)
         net.to(place.device)
         y, x = (part.to(place.device) for part in problem.drawn(self.signals))
-        look = partial(search, net, parameter=net.c, evaluations=self.evaluations)
-        look((y[: self.few], x[: self.few]), grid=self.grid, starts=self.starts)
+        look = partial(
+            search, net, parameter=net.c, starts=self.starts, evaluations=self.evaluations
+        )
+        look((y[: self.few], x[: self.few]), grid=self.grid)
         look((y, x), grid=[[number] for number in net.c.tolist()])
         return net
 

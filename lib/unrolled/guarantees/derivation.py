@@ -123,8 +123,9 @@ class Step(ABC):
         """
         if len(values) == 0:
             raise ValueError(f"values is {values!r}; a claim by cases needs at least one case")
-        scope = f"${symbol} = {values[0]}, \\dots, {values[-1]}$"
-        return Cases(claim, tuple(build(value) for value in values), scope=scope)
+        shown = str(values[0]) if len(values) == 1 else f"{values[0]}, \\dots, {values[-1]}"
+        instances = {value: build(value) for value in values}
+        return Cases(claim, instances, scope=f"${symbol} = {shown}$")
 
     @abstractmethod
     def verify(self) -> Verdict:
@@ -196,19 +197,19 @@ class Inequality(Step):
 class Cases(Step):
     """A step for each of some integers. What is shown is the first one."""
 
-    instances: tuple[Step, ...]
+    instances: Mapping[int, Step]
 
     def verify(self) -> Verdict:
         """Decide every case."""
-        failed = [str(k) for k, step in enumerate(self.instances) if not step.verify().passed]
+        failed = [str(k) for k, step in self.instances.items() if not step.verify().passed]
         detail = f"{len(self.instances)} cases decided"
         if failed:
-            detail = f"undecided or false in case(s) number {', '.join(failed)}"
+            detail = f"undecided or false in the case of {', '.join(failed)}"
         return Verdict(self.claim, not failed, detail)
 
     def to_latex(self) -> str:
         """The first case."""
-        return self.instances[0].to_latex()
+        return next(iter(self.instances.values())).to_latex()
 
 
 def _require_a_question(left: sp.Expr, right: sp.Expr) -> None:

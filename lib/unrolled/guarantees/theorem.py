@@ -23,7 +23,7 @@ import torch
 from unrolled.checks import check_kind
 from unrolled.guarantees.derivation import Derivation, NoDerivation
 from unrolled.guarantees.latex import cell, latex, scientific
-from unrolled.guarantees.relation import AT_MOST, EQUAL, Relation
+from unrolled.guarantees.relation import AT_MOST, EQUAL, LESS, Relation
 from unrolled.verdict import Verdict
 
 __all__ = [
@@ -43,7 +43,8 @@ Values = Callable[[Instance], Mapping[sp.Symbol, float]]
 Measure = Callable[[Instance], float]
 
 # LaTeX doubles angle brackets nowhere, and braces everywhere.
-PLACEHOLDER = re.compile(r"<<(\w+)>>")
+PLACEHOLDER = re.compile(r"<<(.*?)>>")
+WORDS = ("quantity", "relation", "bound")  # those that every statement may show
 
 
 def _generator(seed: int) -> torch.Generator:
@@ -77,6 +78,11 @@ class Sweep:
     @property
     def passed(self) -> bool:
         return bool(self.held.all())
+
+    @property
+    def broken(self) -> bool:
+        """Whether some instance fails by a number; one that measures NaN says nothing."""
+        return bool((~self.held & ~self.measured.isnan()).any())
 
     @property
     def ratios(self) -> torch.Tensor:
@@ -122,11 +128,12 @@ class Theorem:
         relation: how measured stands to bound: `AT_MOST`, `AT_LEAST` or `EQUAL`.
         derivation: its steps, or why it has none of its own.
         attained: draws an instance on which measured equals bound; None where none is known.
+        completes: the name of a theorem in whose box this one is shown; empty for a box of its own.
         slack: allowance for rounding relative to the bound, absolute where the bound is 0.
 
     Raises:
-        ValueError: the statement has a placeholder that nothing fills, or `formulas` an entry that
-            no placeholder shows.
+        ValueError: the statement has a placeholder that nothing fills, `formulas` has an entry that
+            no placeholder shows or whose name is taken, or the relation is strict.
     """
 
     name: str
@@ -142,13 +149,17 @@ class Theorem:
     source: str
     derivation: Derivation | NoDerivation
     attained: Draw | None = None
+    completes: str = ""
     where: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
     formulas: Mapping[str, sp.Expr] = field(default_factory=dict)
     slack: float = 1e-9
 
     def __post_init__(self) -> None:
-        check_kind("relation", self.relation, Relation)
+        _check_relation(self.relation)
         check_kind("derivation", self.derivation, (Derivation, NoDerivation))
+        names = [*WORDS, *map(str, self.where), *self.formulas]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"formulas of {self.name} has {_listed(twice)}, which is taken")
         asked = set(PLACEHOLDER.findall(self.statement))
         if unknown := asked - self._words().keys():
             raise ValueError(
@@ -211,7 +222,7 @@ class Theorem:
             verdicts.append(Verdict(f"attained: {self.title}", met.passed, detail))
         for statement, broken in self.drop().items():
             detail = f"measured {broken.measured[0]:.4g} against {broken.bound[0]:.4g}"
-            verdicts.append(Verdict(f"dropped: {statement}", not broken.passed, detail))
+            verdicts.append(Verdict(f"dropped: {statement}", broken.broken, detail))
         return tuple(verdicts)
 
     def _words(self) -> dict[str, str]:
@@ -259,7 +270,7 @@ class Refutation:
     margin: float = 1e-6
 
     def __post_init__(self) -> None:
-        check_kind("relation", self.relation, Relation)
+        _check_relation(self.relation)
 
     def measured_and_claimed(self, *, seed: int = 0) -> tuple[float, float]:
         """The measured quantity on the counterexample, and the number that the claim gives it."""
@@ -270,7 +281,8 @@ class Refutation:
         """One verdict: it passes when the counterexample does contradict the claim."""
         measured, claimed = self.measured_and_claimed()
         pair = torch.tensor([measured, claimed], dtype=torch.float64)
-        stands = bool(self.relation.holds(pair[:1], pair[1:], self.margin))
+        # A number that is none contradicts nothing.
+        stands = bool(self.relation.holds(pair[:1], pair[1:], self.margin) | pair.isnan().any())
         detail = f"measured {measured:.4g}; claimed {self.relation.value} {claimed:.4g}"
         return (Verdict(f"refuted: {self.title}", not stands, detail),)
 
@@ -304,6 +316,15 @@ def _compiled(expression: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> Callable[.
     return sp.lambdify(symbols, expression, "numpy")
 
 
+def _check_relation(relation: Relation) -> None:
+    check_kind("relation", relation, Relation)
+    if relation is LESS:
+        raise ValueError(
+            "relation is LESS, which rounding cannot tell from AT_MOST; allowed are "
+            "EQUAL, AT_MOST and AT_LEAST"
+        )
+
+
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"<<{name}>>" for name in sorted(names))
 
@@ -329,7 +350,7 @@ class Dropped:
             before = theorem.title
             measured, bound = float(sweep.measured[0]), float(sweep.bound[0])
             needed = f"${sweep.relation.latex} {scientific(bound)}$"
-            outcome = "✓ holds" if sweep.passed else "✗ fails"
+            outcome = "✗ fails" if sweep.broken else "✓ holds"
             lines.append(
                 f"| {title} | {cell(statement)} | ${scientific(measured)}$ | {needed} | {outcome} |"
             )

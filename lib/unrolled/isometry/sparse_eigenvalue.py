@@ -98,7 +98,7 @@ class SparseEigenvalue:
         """A value in full instead of in units; ValueError where float64 does not hold it."""
         full = self.unit * value
         if not math.isfinite(full):
-            raise ValueError(f"A has so large entries that {self.name} overflows float64")
+            raise ValueError(f"A has entries so large that {self.name} overflows float64")
         return full
 
     def stopped(self, how: str, lower: Found, upper: float) -> EffortSpent:

@@ -56,7 +56,7 @@ def amp(
     for variance in variances.clamp(min=torch.finfo(y.dtype).tiny).to(y):
         x = iterates[-1]
         residual = y - operator.unchecked_forward(x) + n / m * slope * residual
-        x, slopes = prior._denoise(x + operator.unchecked_adjoint(residual), variance)
+        x, slopes = prior.unchecked_denoise(x + operator.unchecked_adjoint(residual), variance)
         slope = slopes.mean(1, keepdim=True)  # (B, 1)
         iterates.append(x)
     return torch.stack(iterates)
@@ -133,7 +133,7 @@ def oamp(
         excess = residual.square().sum(1, keepdim=True) - operator.shape[0] * noise
         gamma, lam, variance = _linear_step(spectrum, excess / spectrum.sum(), noise)
         r = x + gamma * operator.unchecked_lmmse(residual, lam)
-        estimate, slopes = prior._denoise(r, variance)
+        estimate, slopes = prior.unchecked_denoise(r, variance)
         slope = slopes.mean(1, keepdim=True).clamp(max=largest_slope)  # (B, 1)
         x = (estimate - slope * r) / (1 - slope)
         iterates.append(estimate if posterior else x)

@@ -35,5 +35,5 @@ def real_operator(A: SensingOperator | Tensor) -> SensingOperator:
 def dense_operator(A: DenseOperator | Tensor) -> DenseOperator:
     """A as a real `DenseOperator`; ValueError for what cannot be one."""
     if isinstance(A, SensingOperator) and not isinstance(A, DenseOperator):
-        raise ValueError(f"A is a {type(A).__name__}; this network needs its matrix: A.dense()")
+        raise ValueError(f"A is a {type(A).__name__}; its matrix is needed: A.dense()")
     return real_operator(A)

@@ -30,7 +30,7 @@ def analytic_weights(A: DenseOperator | Tensor, lam: float = 0.0) -> Tensor:
     if (exact == 0).all(0).any():
         raise ValueError("A has a zero column, for which no w has wᵀa = 1")
     if lam == 0 and torch.linalg.matrix_rank(exact) < len(exact):
-        raise ValueError("A has not full row rank, so that AAᵀ cannot be inverted; lam > 0 helps")
+        raise ValueError("A lacks full row rank, so that AAᵀ cannot be inverted; lam > 0 helps")
     loading = lam * torch.eye(len(exact), dtype=exact.dtype, device=exact.device)
     W = torch.linalg.solve(exact @ exact.T + loading, exact)
     return (W / (W * exact).sum(0)).to(A.dtype)

@@ -112,7 +112,7 @@ def figure(*, alt: str, caption: str, height: float = 3.2) -> Iterator["Figure"]
     The picture is one inline SVG whose colours are CSS custom properties, so that it follows the
     page's theme as it changes. Text stays text in the page's own font. Formulas in labels are
     plain Unicode (“|p(λ)|”, “10⁻³”, “xₖ”); superscripts and subscripts are typeset. Matplotlib's
-    ``$…$`` is refused, since it places the letters for a font that the page does not have.
+    `$…$` is refused, since it places the letters for a font that the page does not have.
 
     Lines take their colour and their dashes from a cycle ("C0" to "C5" name the colours); points
     take `MARKERS`. `TEXT`, `MUTED`, `BORDER` and `SURFACE` are the colours of the page.
@@ -123,7 +123,7 @@ def figure(*, alt: str, caption: str, height: float = 3.2) -> Iterator["Figure"]
         height: in inches of 100 CSS pixels; the width is always 5.6.
 
     Raises:
-        ValueError: alt is not a sentence, a label holds ``$`` or is set smaller than the style sets
+        ValueError: alt is not a sentence, a label holds `$` or is set smaller than the style sets
             it, or the SVG exceeds 150 kB.
     """
     picture = Figure(alt=alt, caption=caption, height=height)

@@ -7,7 +7,6 @@ no page asks another host for anything.
 from __future__ import annotations
 
 import re
-from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
@@ -105,10 +104,9 @@ class ChapterGuarantees(SphinxDirective):
         """Write a heading and an automodule for each module, and have MyST read them."""
         lines: list[str] = []
         for chapter in import_object(self.config.unrolled_book):
-            package = import_module(f"unrolled.guarantees.{chapter.name}")
             lines += [f"## {chapter.title}", "", "```{eval-rst}"]
-            for module in sorted(found.name for found in iter_modules(package.__path__)):
-                lines += [f".. automodule:: {package.__name__}.{module}", ""]
+            for module in sorted(found.name for found in iter_modules(chapter.package.__path__)):
+                lines += [f".. automodule:: {chapter.package.__name__}.{module}", ""]
             lines += ["```", ""]
         section = nodes.section()
         section.document = self.state.document

@@ -11,7 +11,7 @@ def inline(raw: bytes, alt: str, width: int, colours: Mapping[str, str]) -> str:
     """An SVG file as an element of a page, described by alt.
 
     Args:
-        raw: what matplotlib writes with ``svg.fonttype: none``.
+        raw: what matplotlib writes with `svg.fonttype: none`.
         alt: what it shows, for a screen reader.
         width: the most that it takes, in CSS pixels.
         colours: what stands for each colour, "#rrggbb" to a CSS value.

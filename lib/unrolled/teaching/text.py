@@ -12,7 +12,7 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 def to_html(markdown: str, *, inline: bool = False) -> str:
     r"""Turn a prompt, an option or a caption into HTML, its formulas into MathML.
 
-    CommonMark with ``$…$`` for a formula in the line and ``$$…$$`` for one on lines of its own.
+    CommonMark with `$…$` for a formula in the line and `$$…$$` for one on lines of its own.
     Browsers draw MathML themselves, so the text is whole without JavaScript and without fonts
     from elsewhere. HTML in the text is shown, not obeyed.
 

@@ -14,7 +14,7 @@ from unrolled.teaching import Choice, Lab, Number, Progress
 from unrolled.training import fit
 
 PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
-RECORDED = 80  # points of each curve
+POINTS = 80  # points of each curve
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def compute(
         "equal start": torch.full((layers,), start, dtype=torch.float64),
         "perturbed start": start * (1 + perturbation * direction),
     }
-    at = sorted({round(i * (iterations - 1) / (RECORDED - 1)) for i in range(RECORDED)})
+    at = sorted({round(i * (iterations - 1) / (POINTS - 1)) for i in range(POINTS)})
     losses, spreads = {}, {}
     for place, (name, steps) in enumerate(starts.items()):
         losses[name], spreads[name] = _train(

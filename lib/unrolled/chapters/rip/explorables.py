@@ -114,7 +114,7 @@ def constants() -> Explorable:
 
 @cache
 def three_terms() -> Explorable:
-    """The certificate of the theorem on fixed thresholds, its three terms one upon the other."""
+    """The certificate of the theorem on fixed thresholds, its three terms stacked."""
     amount = {E0: 1, fixed.tau: fixed.tail, fixed.rho: fixed.rate, K: k}
     terms = {
         "decay": fixed.decay,
@@ -126,7 +126,7 @@ def three_terms() -> Explorable:
         name="rip.three-terms",
         title="What the certificate is made of",
         alt=(
-            "Three areas one upon the other against the layer: decay, which falls from 1 to almost "
+            "Three stacked areas against the layer: decay, which falls from 1 to almost "
             "nothing, and noise and tail, which rise to a floor within a few layers."
         ),
         caption=(

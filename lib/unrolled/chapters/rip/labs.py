@@ -41,11 +41,11 @@ from unrolled.teaching.figures import MUTED, Figure
 YOURS = "yours"
 ADJOINT, ANALYTIC = "Aᵀ", "analytic"
 
-SIGNALS, TRAINING = 200, 1000  # to measure on, to train on
+MEASURED, TRAINING = 200, 1000  # to measure on, to train on
 MOST_COLUMNS = 512  # of the reader's own matrix
 MOST_SUPPORTS = 500_000  # for an exact constant: about a second
 FLOOR = 1e-14  # of the picture
-DEEPEST = -300.0  # dB, where an error of zero would be −∞
+LEAST = -300.0  # dB, where an error of zero would be −∞
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def certificate_lab(A: DenseOperator | Tensor | None = None) -> Lab:
         draw=draw,
         alt=describe,
         caption=(
-            f"Above: the largest and the mean error of {SIGNALS} random signals after each layer, "
+            f"Above: the largest and the mean error of {MEASURED} random signals after each layer, "
             "and $E_k$, the most that certified thresholds would allow. Crosses: entries outside "
             "the support are on. Below: the isometry constants; where the last one lies under the "
             "dotted line, they certify the weights $A^\\top$ as well."
@@ -176,7 +176,7 @@ def certify(
         progress(order, stages, f"isometry constant δ_{order}")
     mu = problem.coherence
     generator = torch.Generator().manual_seed(1)
-    signals = draw_signals(problem, sparsity, noise, SIGNALS, generator)
+    signals = draw_signals(problem, sparsity, noise, MEASURED, generator)
     plan = fixed.coherence_schedule(mu, sparsity, 1.0, noise=signals.nu, depth=layers)
     chosen, compared = plan.thresholds, None
     if thresholds == TENTH:
@@ -215,7 +215,7 @@ def _problem(own: DenseOperator | None, matrix: str, weights: str) -> Problem:
     rows, columns = operator.shape
     if torch.linalg.matrix_rank(operator.dense()) < rows:
         raise ValueError(
-            f"A, {rows}×{columns}, has not full row rank, so that there are no analytic weights: "
+            f"A, {rows}×{columns}, lacks full row rank, so that there are no analytic weights: "
             f"choose the weights {ADJOINT}."
         )
     return Problem(matrix, operator, analytic_weights(operator))
@@ -237,7 +237,7 @@ def _measure(problem: Problem, thresholds: Tensor, signals: Signals) -> Measured
     x = signals.x
     iterates = with_thresholds(problem.operator, problem.W, thresholds).trajectory(signals.y)
     errors = (iterates - x).abs().sum(2)  # (K + 1, B)
-    decibels = nmse(iterates, x).clamp(min=DEEPEST)
+    decibels = nmse(iterates, x).clamp(min=LEAST)
     wrong = (iterates.abs() > ROUNDING) & (x == 0)
     return Measured(errors.amax(1), errors.mean(1), decibels, wrong.sum((1, 2)))
 
@@ -307,7 +307,7 @@ def describe(result: Certified) -> str:
     return (
         f"Error against layer; the thresholds are {result.thresholds}. The certificate goes from "
         f"{float(result.certificate[0]):.3g} to {float(result.certificate[-1]):.3g} in {K} layers; "
-        f"the largest of {SIGNALS} errors ends at {float(measured.worst[-1]):.3g}, their mean at "
+        f"the largest of {MEASURED} errors ends at {float(measured.worst[-1]):.3g}, their mean at "
         f"{float(measured.mean[-1]):.3g}. There are false positives after {flags} of {K} layers. "
         f"Below, the isometry constants: {constants}."
     )

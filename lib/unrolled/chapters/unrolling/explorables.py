@@ -34,7 +34,7 @@ def run_on() -> Explorable:
         ),
         caption=(
             "The ring marks the exit that training looked at; no other constant step is better "
-            "there. Behind it nothing was asked of the network, and here it runs away. Raise $w$, "
+            "there. Beyond it nothing was asked of the network, and here it runs away. Raise $w$, "
             "the share of the error at $M$, or $K$, and it stops doing so. Gradient descent takes "
             "the step $2/(1+M)$."
         ),

@@ -148,4 +148,5 @@ GAUSS_OPTIMAL = Theorem(
     source="Christoffel's minimum property, classical.",
     derivation=NoDerivation("the one of convergence.gauss shows it for every $p$ with $p(0)=1$."),
     attained=instances.best_average,
+    completes=GAUSS.name,
 )

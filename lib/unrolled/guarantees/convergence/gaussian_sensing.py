@@ -218,6 +218,7 @@ GAUSSIAN_OPTIMAL = Theorem(
     source="The theorem on Gauss nodes, for the shifted measure.",
     derivation=NoDerivation("it is convergence.gauss-optimal for the shifted measure."),
     attained=_draw_sensing,
+    completes=GAUSSIAN.name,
 )
 
 

@@ -19,7 +19,7 @@ from unrolled.guarantees.rip.schedule import with_thresholds
 from unrolled.guarantees.rip.symbols import K, k, s
 from unrolled.isometry.constants import isometry_constant
 from unrolled.prox import soft_threshold
-from unrolled.sensing import DenseOperator, gaussian, identity_hadamard
+from unrolled.sensing import DenseOperator, dense_operator, gaussian, identity_hadamard
 
 r = sp.Symbol("r", integer=True, positive=True)
 delta = sp.Symbol("delta", nonnegative=True)
@@ -62,7 +62,7 @@ def adaptive_iterates(
     Raises:
         ValueError: arguments other than these.
     """
-    operator = A if isinstance(A, DenseOperator) else DenseOperator(A)
+    operator = dense_operator(A)
     check_size("sparsity", sparsity)
     check_size("extra", extra)
     check_depth(depth)
@@ -108,11 +108,11 @@ class Adaptive:
         return float((self.iterates()[-1] - self.signal).norm())
 
 
-Known = tuple[DenseOperator, int, int, float]  # A, s, r, δ
+KnownMatrix = tuple[DenseOperator, int, int, float]  # A, s, r, δ
 
 
 @cache
-def _pool() -> tuple[Known, ...]:
+def _pool() -> tuple[KnownMatrix, ...]:
     """Matrices with ρ < 1 and their exact constants, computed once."""
     generator = torch.Generator().manual_seed(3)
     known = []
@@ -131,7 +131,7 @@ def _pool() -> tuple[Known, ...]:
     return tuple(matrix for matrix in known if _rate(matrix) < 1)
 
 
-def _known(operator: DenseOperator, sparsity: int, extra: int) -> Known:
+def _known(operator: DenseOperator, sparsity: int, extra: int) -> KnownMatrix:
     constant = float(isometry_constant(operator, _order(sparsity, extra)))
     return operator, sparsity, extra, constant
 
@@ -140,7 +140,7 @@ def _order(sparsity: int, extra: int) -> int:
     return int(order.subs({s: sparsity, r: extra}))
 
 
-def _rate(known: Known) -> float:
+def _rate(known: KnownMatrix) -> float:
     return evaluate(rate, dict(zip((s, r, delta), known[1:], strict=True)))
 
 
@@ -208,7 +208,7 @@ def _draw(generator: torch.Generator) -> Adaptive:
     return _told_of(known, signal, noise, draw.integer(generator, 1, 15))
 
 
-def _told_of(known: Known, signal: Tensor, noise: Tensor, depth: int) -> Adaptive:
+def _told_of(known: KnownMatrix, signal: Tensor, noise: Tensor, depth: int) -> Adaptive:
     operator, sparsity, extra, constant = known
     smaller = signal.abs().sort().values[0, :-sparsity]  # t: all but the s largest entries
     told = {

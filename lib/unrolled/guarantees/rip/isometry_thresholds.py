@@ -102,11 +102,11 @@ def _told(
     return {**told, epsilon: noise, tail_norm: l2, tail_sum: l1}
 
 
-Known = tuple[DenseOperator, int, float, float]  # A, s, δ_s, δ_{s+1}
+KnownIsometry = tuple[DenseOperator, int, float, float]  # A, s, δ_s, δ_{s+1}
 
 
 @cache
-def _pool() -> tuple[Known, ...]:
+def _pool() -> tuple[KnownIsometry, ...]:
     """Matrices with a rate below one, with their exact constants, computed once."""
     generator = torch.Generator().manual_seed(2)
     known = [_known(equiangular_frame(dtype=torch.float64), 1)]
@@ -126,7 +126,7 @@ def _pool() -> tuple[Known, ...]:
     return tuple(matrix for matrix in known if evaluate(rate, _told(*matrix[2:], matrix[1])) < 1)
 
 
-def _known(operator: DenseOperator, sparsity: int) -> Known:
+def _known(operator: DenseOperator, sparsity: int) -> KnownIsometry:
     constant, next_constant = (
         float(isometry_constant(operator, order)) for order in (sparsity, sparsity + 1)
     )
@@ -151,7 +151,7 @@ def _draw(generator: torch.Generator) -> Recovery:
 
 def _recovery(
     generator: torch.Generator,
-    known: Known,
+    known: KnownIsometry,
     signal: Tensor,
     support: Tensor,
     noise: Tensor,

@@ -12,6 +12,7 @@ from torch import Tensor
 from unrolled.guarantees import AT_MOST, Refutation
 from unrolled.guarantees.rip.fixed_thresholds import on_frame
 from unrolled.guarantees.rip.schedule import with_thresholds
+from unrolled.guarantees.rip.symbols import K
 from unrolled.networks import LISTACP
 from unrolled.sensing import DenseOperator, analytic_weights, equiangular_frame, gaussian
 
@@ -147,8 +148,6 @@ SCALE = Refutation(
     source=SOURCE_CLAIM,
 )
 
-_layers = sp.Symbol("K", integer=True, positive=True)
-
 BIAS = Refutation(
     name="rip.bias",
     title="tied layers converge exponentially",
@@ -158,10 +157,10 @@ BIAS = Refutation(
     ),
     quantity=r"\|x^K-x^\star\|_2/\|x^\star\|_2",
     relation=AT_MOST,
-    bound=sp.Rational(1, 2) ** _layers,
+    bound=sp.Rational(1, 2) ** K,
     instance=lambda _: tied(),
     measure=NoiselessRun.last,
-    values=lambda run: {_layers: len(run.iterates) - 1},
+    values=lambda run: {K: len(run.iterates) - 1},
     truth=(
         r"For $A=1$ and $x^\star=1$, an isometry with $\delta=0$, every layer gives $1-\theta$: a "
         r"bias of $\theta$ remains, here $\theta=0.1$ after $K=30$ layers. Exact recovery needs "
@@ -181,10 +180,10 @@ NORM = Refutation(
     ),
     quantity=r"\|x^K-x^\star\|_2/\|x^\star\|_2",
     relation=AT_MOST,
-    bound=_delta**_layers,
+    bound=_delta**K,
     instance=lambda _: blind(),
     measure=NoiselessRun.last,
-    values=lambda run: {_layers: len(run.iterates) - 1, _delta: 0.2},
+    values=lambda run: {K: len(run.iterates) - 1, _delta: 0.2},
     truth=(
         r"A number above one is no contraction factor. Two equal columns of length $\sqrt{0.6}$ "
         r"have $\|A_S\|_2=\sqrt{1.2}$, so $\delta=0.2$, and $A$ does not see $x^\star=(1,-1)$: "

@@ -100,7 +100,7 @@ RUN_ON = Theorem(
         (
             Step.equal(
                 r"The derivative of the training error with respect to $\eta$ is",
-                sp.diff(_loss, _eta),
+                sp.Derivative(_loss, _eta),
                 -2 * K * _slope,
             ),
             Step.equal(

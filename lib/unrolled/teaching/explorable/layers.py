@@ -110,7 +110,7 @@ class Curves(_Sampled):
         domain: its lowest and highest value, expressions in sliders and columns.
         series: label to expression in x, sliders and columns.
         points: how many points are computed for each curve.
-        mark: "line", "area", "stem" or "dot"; areas stand one upon the other, the first lowest.
+        mark: "line", "area", "stem" or "dot"; areas are stacked, the first lowest.
 
     Raises:
         ValueError: no series, fewer than two points, or an unknown mark.
@@ -152,7 +152,7 @@ class Sequence(_Sampled):
         range: its first and last value, both included, expressions in sliders and columns.
         series: label to expression in the index, sliders and columns.
         x: where an index lies on the horizontal axis, an expression in it; by default the index.
-        mark: "line", "area", "stem" or "dot"; areas stand one upon the other, the first lowest.
+        mark: "line", "area", "stem" or "dot"; areas are stacked, the first lowest.
 
     Raises:
         ValueError: no series or an unknown mark.

@@ -22,20 +22,20 @@ from unrolled.verdict import Verdict
 
 @dataclass(frozen=True)
 class Code(QuickCheck):
-    """A question for a function, which the reader writes in a cell and hands to :meth:`grade`.
+    """A question for a function, which the reader writes in a cell and hands to `grade`.
 
     Attributes:
         name: unlike any other on the site; the progress of a reader is kept under it.
-        prompt: the question, short Markdown with ``$…$``.
+        prompt: the question, short Markdown with `$…$`.
         stub: the source to start from: one function that returns nothing yet.
         check: takes a function and raises AssertionError with a sentence when it is not right.
-        solution: a function that ``check`` must accept; its source is shown, folded.
-        wrong: functions that ``check`` must reject, so that it is known to be able to.
+        solution: a function that `check` must accept; its source is shown, folded.
+        wrong: functions that `check` must reject, so that it is known to be able to.
         explanation: shown once the function is right.
 
     Raises:
-        ValueError: the stub is blank, something is not callable, or ``wrong`` is empty. From
-            :meth:`key`: ``check`` rejects the solution or accepts a wrong function.
+        ValueError: the stub is blank, something is not callable, or `wrong` is empty. From
+            `key`: `check` rejects the solution or accepts a wrong function.
     """
 
     stub: str
@@ -53,7 +53,7 @@ class Code(QuickCheck):
             require_callable(wrong=function)
 
     def key(self) -> tuple[bool, ...]:
-        """Whether ``check`` accepts the solution, and then each of the wrong functions."""
+        """Whether `check` accepts the solution, and then each of the wrong functions."""
         key = tuple(
             grade_function(self.check, function).passed is True
             for function in (self.solution, *self.wrong)

@@ -11,7 +11,7 @@ _MARKS = {True: "✓ Right.", False: "✗ Not yet.", None: "○ Not answered yet
 
 @dataclass(frozen=True)
 class Grade:
-    """What an answer earned. ``passed`` is None as long as nothing gradable has been given."""
+    """What an answer earned. `passed` is None as long as nothing gradable has been given."""
 
     passed: bool | None
     message: str
@@ -28,7 +28,7 @@ class Grade:
 
 
 def grade_function(check: Callable[[Callable[..., Any]], None], function: Any) -> Grade:
-    """Run ``check(function)`` and say in a sentence how it went.
+    """Run `check(function)` and say in a sentence how it went.
 
     Args:
         check: raises AssertionError with a sentence when the function is not right.

@@ -24,7 +24,7 @@ class Option:
     """One answer to choose: its text, the computation that decides it, and what picking it earns.
 
     Attributes:
-        text: short Markdown with ``$…$``.
+        text: short Markdown with `$…$`.
         witness: takes nothing and returns whether this option is right, as a bool of Python, NumPy,
             sympy or torch.
         feedback: shown when the option was picked: why it is right, or what it overlooks.
@@ -62,14 +62,14 @@ class MultipleChoice(QuickCheck):
 
     Attributes:
         name: unlike any other on the site; the progress of a reader is kept under it.
-        prompt: the question, short Markdown with ``$…$``.
+        prompt: the question, short Markdown with `$…$`.
         options: two or more, shown in this order.
         several: whether more than one option may be right.
         explanation: shown once the answer is right, after the feedback of the option.
 
     Raises:
-        ValueError: fewer than two options, or two that read the same. From :meth:`key`: a witness
-            is undecided, no option is right, or several are without ``several=True``.
+        ValueError: fewer than two options, or two that read the same. From `key`: a witness
+            is undecided, no option is right, or several are without `several=True`.
     """
 
     options: Sequence[Option]

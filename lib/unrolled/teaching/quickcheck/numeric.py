@@ -50,7 +50,7 @@ class Numeric(QuickCheck):
 
     Attributes:
         name: unlike any other on the site; the progress of a reader is kept under it.
-        prompt: the question, short Markdown with ``$…$``.
+        prompt: the question, short Markdown with `$…$`.
         answer: takes nothing and returns the number: int, Fraction, float or a sympy number.
         relative: accept what is within this fraction of the answer.
         absolute: accept what is within this distance. Without either the answer must be exact.
@@ -59,7 +59,7 @@ class Numeric(QuickCheck):
         explanation: shown once the answer is right.
 
     Raises:
-        ValueError: both tolerances at once, or one that is not positive. From :meth:`key`: the
+        ValueError: both tolerances at once, or one that is not positive. From `key`: the
             answer is not a finite real number, or is a float without a tolerance.
     """
 

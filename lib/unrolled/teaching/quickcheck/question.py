@@ -24,7 +24,7 @@ STATIC = Path(__file__).parents[1] / "static"
 
 
 class _View(anywidget.AnyWidget):
-    """The question where a kernel runs. ``state`` is the reader's last answer, {} before it."""
+    """The question where a kernel runs. `state` is the reader's last answer, {} before it."""
 
     _esm = STATIC / "quickcheck.js"
     _css = (STATIC / "unrolled.css").read_text() + (STATIC / "quickcheck.css").read_text()
@@ -36,13 +36,13 @@ class _View(anywidget.AnyWidget):
 class QuickCheck(ABC):
     """A question that a reader answers on the page and that checks itself.
 
-    Make one by ``QuickCheck.choice``, ``QuickCheck.numeric`` or ``QuickCheck.code``. It shows
+    Make one by `QuickCheck.choice`, `QuickCheck.numeric` or `QuickCheck.code`. It shows
     itself as a widget in Jupyter and as interactive HTML on the site; both run the same script.
 
     Attributes:
         name: unlike any other on the site, such as "convergence.product-of-rates". The progress of
             a reader is kept under it.
-        prompt: the question, short Markdown with ``$…$``.
+        prompt: the question, short Markdown with `$…$`.
         explanation: shown once the answer is right, short Markdown.
 
     Raises:
