@@ -110,11 +110,11 @@ def chapter(browser: Browser, jupyterlab: str) -> Iterator[Page]:
     )
     page.goto(jupyterlab)
     idle = page.get_by_text("Python 3 (ipykernel) | Idle")  # said only once a kernel runs
-    idle.wait_for(timeout=60_000)
+    idle.wait_for(timeout=180_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    page.wait_for_function(FINISHED, timeout=300_000)
-    idle.wait_for(timeout=60_000)
+    page.wait_for_function(FINISHED, timeout=900_000)  # ends only what hangs
+    idle.wait_for(timeout=180_000)
     yield page
     page.close()
     assert elsewhere == []
