@@ -81,7 +81,6 @@ def changed(root: Locator, before: str) -> None:
     root.page.wait_for_function(
         "([root, before]) => root.querySelector('svg').innerHTML !== before",
         arg=[root.element_handle(), before],
-        timeout=5000,
     )
 
 
