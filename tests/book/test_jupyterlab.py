@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import secrets
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from jupyterlab_page import jupyterlab, run_all_cells
 from pages import ROOT
 from playwright.sync_api import Browser, Page, expect
 from test_interaction import (
@@ -31,72 +23,19 @@ from test_interaction import (
 pytestmark = pytest.mark.xdist_group("jupyterlab")  # one server, one execution of the chapter
 
 CHAPTER = "convergence"
-SETTINGS = {
-    # Every cell in the page, not only those on the screen; and no question about news.
-    "notebook-extension/tracker": {"windowingMode": "none"},
-    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-}
 
 
 @pytest.fixture(scope="module")
-def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the chapter in a JupyterLab that serves a copy of the book's notebooks."""
     home = tmp_path_factory.mktemp("jupyter")
     shutil.copytree(ROOT / "book", home / "book")
-    for name, settings in SETTINGS.items():
-        place = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(json.dumps(settings))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    token = secrets.token_hex(16)
-    environment = os.environ | {
-        "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "JUPYTER_DATA_DIR": str(home / "data"),
-        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
-    }
-    command = f"-m jupyterlab --no-browser --allow-root --ip=127.0.0.1 --port={port}"
-    command += f" --ServerApp.port_retries=0 --IdentityProvider.token={token}"
-    with (home / "log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, *command.split(), f"--ServerApp.root_dir={home / 'book'}"],
-            env=environment,
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        wait_for(server, f"http://127.0.0.1:{port}/api", home / "log")
-        yield f"http://127.0.0.1:{port}/lab/tree/{CHAPTER}.ipynb?token={token}"
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def wait_for(server: subprocess.Popen, address: str, log: Path) -> None:
-    """Wait until the server answers."""
-    for _ in range(300):
-        assert server.poll() is None, log.read_text()
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail(log.read_text())
-
-
-# Some cell holds a number at its side, and none the star of one that runs or waits.
-FINISHED = """() => {
-    const prompts = [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")]
-        .map((prompt) => prompt.textContent);
-    return prompts.some((text) => /\\d/.test(text)) && !prompts.some((text) => text.includes("*"));
-}"""
+    with jupyterlab(home / "book", home) as address:
+        yield address.format(f"{CHAPTER}.ipynb")
 
 
 @pytest.fixture(scope="module")
-def chapter(browser: Browser, jupyterlab: str) -> Iterator[Page]:
+def chapter(browser: Browser, opened: str) -> Iterator[Page]:
     """The chapter, with all its cells run. It must ask no other host, then or later."""
     page = browser.new_page(viewport={"width": 1280, "height": 1400})
     elsewhere: list[str] = []
@@ -108,13 +47,8 @@ def chapter(browser: Browser, jupyterlab: str) -> Iterator[Page]:
             else elsewhere.append(request.url)
         ),
     )
-    page.goto(jupyterlab)
-    idle = page.get_by_text("Python 3 (ipykernel) | Idle")  # said only once a kernel runs
-    idle.wait_for(timeout=180_000)
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    page.wait_for_function(FINISHED, timeout=900_000)  # ends only what hangs
-    idle.wait_for(timeout=180_000)
+    page.goto(opened)
+    run_all_cells(page)
     yield page
     page.close()
     assert elsewhere == []

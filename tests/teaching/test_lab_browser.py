@@ -1,22 +1,18 @@
 """A lab on the site, and in JupyterLab under the hands of a reader."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from jupyterlab_page import jupyterlab, run_all_cells
 from playwright.sync_api import expect
 
 from unrolled.teaching.controls import Number, Toggle
 from unrolled.teaching.figures import SERIES
 from unrolled.teaching.lab import Lab
+
+pytestmark = pytest.mark.xdist_group("lab")  # one server
 
 SOURCE = """
 import time
@@ -57,56 +53,23 @@ lab
 
 
 @pytest.fixture(scope="module")
-def jupyterlab(tmp_path_factory):
-    """The address of a notebook that shows the lab, in a JupyterLab that remembers nothing."""
-    folder = tmp_path_factory.mktemp("notebooks")
+def view(browser, tmp_path_factory):
+    """A notebook that shows the lab, run."""
+    home = tmp_path_factory.mktemp("jupyter")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SOURCE.strip())])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, folder / "lab.ipynb")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    home = tmp_path_factory.mktemp("home")
-    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR")
-    places = {name: str(home / name) for name in (*names, "JUPYTERLAB_WORKSPACES_DIR")}
-    command = (
-        f"-m jupyter lab --allow-root --no-browser --port {port} --ServerApp.port_retries=0 "
-        f"--IdentityProvider.token= --ServerApp.root_dir={folder}"
-    )
-    with (home / "log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, *command.split()], env=os.environ | places, stdout=log, stderr=log
-        )
-    try:
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(f"{address}/api", timeout=5).close()
-                break
-            except (urllib.error.URLError, TimeoutError):
-                assert server.poll() is None, (home / "log").read_text()
-                time.sleep(0.25)
-        yield f"{address}/lab/tree/lab.ipynb"
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-@pytest.fixture(scope="module")
-def view(browser, jupyterlab):
-    """The notebook, run."""
+    (home / "notebooks").mkdir()
+    nbformat.write(notebook, home / "notebooks" / "lab.ipynb")
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    page.set_default_timeout(180_000)
     page.trouble = []
     page.on("pageerror", lambda error: page.trouble.append(str(error)))
-    page.goto(jupyterlab)
-    page.locator(".jp-Notebook .cm-content").first.click()
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
-    page.keyboard.press("Shift+Enter")
-    page.locator(".unrolled-lab svg[role=img]").wait_for()
-    yield page
-    assert page.trouble == []
-    page.close()
+    with jupyterlab(home / "notebooks", home) as address:
+        page.goto(address.format("lab.ipynb"), timeout=180_000)
+        run_all_cells(page)
+        page.locator(".unrolled-lab svg[role=img]").wait_for()
+        yield page
+        assert page.trouble == []
+        page.close()
 
 
 @pytest.fixture
