@@ -159,6 +159,38 @@ def test_every_chart_draws_finite_numbers_at_its_start(chapter):
             assert np.isfinite(np.asarray(y, dtype=float)).all(), chart.name
 
 
+PERCENT = re.compile(r":[^{}:]*%\}")
+
+
+def percentages(source):
+    """The lines that write a share as a percentage, rounded as it comes: 199 of 200 as 100%."""
+    lines = (line for line in source.splitlines() if not line.strip().startswith("show="))
+    return [line for line in lines if PERCENT.search(line)]
+
+
+@EACH
+def test_no_share_is_rounded_to_certainty(chapter):
+    notebook = nbformat.read(ROOT / chapter.notebook, as_version=4)
+    for cell in notebook.cells:
+        assert percentages(cell.source) == []
+    for module in modules(package_of(chapter)):
+        assert percentages(inspect.getsource(module)) == []
+    # A slider may, where that is all there is to its value.
+    for make in chapter.explorables:
+        for slider in make().sliders:
+            if isinstance(slider.show, str) and "%" in slider.show:
+                for value in slider.values:
+                    shown = float(slider.show.format(value).removesuffix("%"))
+                    assert shown / 100 == pytest.approx(value, rel=1e-9)
+
+
+def test_a_rounded_percentage_is_found():
+    assert percentages('f"{s} entries: {share:.0%}"')
+    assert percentages('f"{share:%}"')
+    assert not percentages('f"{count} of {len(errors)}"')
+    assert not percentages("a layer in {k % 3} of them: 1.2 % of all")
+
+
 def test_a_chapter_refuses_names_that_are_not_its_own_or_stand_twice():
     first, second = BOOK[:2]
     with pytest.raises(ValueError, match=rf"a name {second.name}\.… is needed"):

@@ -21,6 +21,11 @@ that contains T and j cannot win. Branching on j then strikes off the columns be
 At the root stand two bounds on all supports, λ_max(H) and Gershgorin's discs; where they meet the
 value that the search started with, nothing needs to be looked at.
 
+Isometry constants were branched and bounded before, as mixed-integer semidefinite programs (Gally
+and Pfetsch, 2016; Kobayashi and Takano, Comput. Optim. Appl., 2020), and so was the largest
+eigenvalue, for sparse principal components (Berk and Bertsimas, Math. Prog. Comp. 11, 2019). The
+bounds here need no solver.
+
 Rounding: a node goes if its bound exceeds the best value by no more than `problem.margin`. The
 2×2 bound grows no faster than β, so margins add up over the orders: the result is exact up to
 s·margin.

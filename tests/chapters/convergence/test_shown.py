@@ -91,6 +91,20 @@ def test_the_lab_shows_the_trap():
     assert f"{trap.tied:.3g}" in labs.describe(trap)
 
 
+def test_a_loss_near_the_optimum_is_not_shown_as_the_optimum():
+    def perturbed(ratio):
+        trap = labs.Trap([0], {"equal": [2.0], "perturbed": [ratio]}, {}, tied=3.0, best=1.0)
+        return labs.summarise(trap).split("equal start, ")[1].split(" from")[0]
+
+    assert "**2.00** from the equal start" in labs.summarise(
+        labs.Trap([0], {"equal": [2.0], "perturbed": [1.0]}, {}, tied=3.0, best=1.0)
+    )
+    assert perturbed(1.0) == "**1.00**"
+    assert perturbed(1.56) == "**1.56**"
+    assert perturbed(1.0003) == "**$1+0.0003$**"
+    assert perturbed(1.00002) == r"**$1+2 \cdot 10^{-5}$**"
+
+
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [

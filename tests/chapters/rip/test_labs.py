@@ -1,5 +1,8 @@
 """The quick checks and the lab of the RIP chapter say what the library computes."""
 
+import re
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -10,11 +13,12 @@ from unrolled.chapters.rip.labs import (
     CERTIFICATE_LAB,
     MOST_COLUMNS,
     YOURS,
+    Bracket,
     certificate_lab,
     describe,
     summarise,
 )
-from unrolled.chapters.rip.problems import BASES, COSINES, FRAME, GAUSSIAN, TALL
+from unrolled.chapters.rip.problems import BASES, COSINES, FRAME, GAUSSIAN, TALL, problems
 from unrolled.isometry.constants import isometry_constant
 from unrolled.sensing import DenseOperator, equiangular_frame, gaussian
 from unrolled.teaching import Progress
@@ -65,6 +69,62 @@ def test_a_layer_without_thresholds_does_what_its_matrix_says():
         identity = torch.eye(A.shape[1], dtype=A.dtype)
         norm = torch.linalg.matrix_norm(identity - A.T @ A, ord=2)
         assert factor == pytest.approx(float(norm), rel=1e-6, abs=1e-3)
+
+
+def test_every_tied_network_settles_in_proportion_to_its_threshold():
+    runs = quickchecks._tied_runs()
+    assert len(runs) == 9
+    for run in runs:
+        assert run.errors.shape == (4, quickchecks.TIED_LAYERS + 1, 20)
+        assert run.thresholds[-1] > 1.1 * run.thresholds[0]
+        assert run.settles()
+        assert run.in_proportion()
+        # None of the other options holds for any of the signals.
+        assert run.errors[:, -1].min() > 1e-6
+        assert (run.errors[:, 60] / run.errors[:, 30]).min() > 0.9
+        assert (run.errors.amax(1) <= run.errors[:, 0]).all()
+
+
+@pytest.mark.parametrize("sparsity", [1, 2, 3])
+def test_signals_have_the_entries_that_they_are_asked_for(sparsity):
+    generator = torch.Generator().manual_seed(0)
+    x = quickchecks._signals_above(generator, 16, sparsity, 0.3)
+    torch.testing.assert_close(x.abs().sum(1), torch.ones(20, dtype=torch.float64))
+    assert ((x != 0).sum(1) == sparsity).all()
+    assert x[x != 0].abs().min() > 0.3
+    assert len({tuple(row) for row in (x != 0).tolist()}) > 5
+    assert {-1, 1} == set(x[x != 0].sign().tolist())
+
+
+def _tied_on_bases(*entries, generator):
+    """The first certified threshold and twice as much, on a signal of [I, H] 64×128."""
+    problem = problems()[BASES]
+    x = torch.zeros(1, 128, dtype=torch.float64)
+    support = torch.randperm(128, generator=generator)[: len(entries)]
+    x[0, support] = torch.tensor(entries, dtype=torch.float64)
+    first = problem.coherence * float(x.abs().sum())
+    thresholds = first * torch.tensor([1.0, 2.0], dtype=torch.float64)
+    return quickchecks._run_tied(problem, x, thresholds)
+
+
+@pytest.mark.parametrize("entries", [(1, 0.05), (1, 0.1, 0.1, 0.1), (1, -1, 0.2)])
+def test_entries_that_are_not_above_the_threshold_break_the_proportion(entries):
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(10):
+        run = _tied_on_bases(*entries, generator=generator)
+        assert run.settles()
+        assert not run.in_proportion()
+        assert run.errors[1, -1, 0] < 1.99 * run.errors[0, -1, 0]
+    assert _tied_on_bases(1, -1, generator=generator).in_proportion()  # no small entry
+
+
+def test_below_twice_the_threshold_some_random_signals_break_the_proportion():
+    generator, problem = torch.Generator().manual_seed(0), problems()[BASES]
+    thresholds = torch.tensor([0.125, 0.15], dtype=torch.float64)  # the first is certified
+    above = quickchecks._signals_above(generator, 128, 3, 2 * 0.15)
+    below = quickchecks._signals_above(generator, 128, 3, 0.15 / 2)
+    assert quickchecks._run_tied(problem, above, thresholds).in_proportion()
+    assert not quickchecks._run_tied(problem, below, thresholds).in_proportion()
 
 
 def test_the_frame_has_the_constants_that_the_code_question_expects():
@@ -179,6 +239,15 @@ def test_constants_out_of_reach_lie_between_bounds():
     assert (last.lower.kind, last.upper.kind) == ("lower", "upper")
     assert "≤ δ_11 ≤" in describe(result)
     assert "at most" in summarise(result)
+
+
+def test_bounds_are_shown_rounded_outwards():
+    frame = equiangular_frame(dtype=torch.float64)
+    greedy = isometry_constant(frame, 5, "greedy")
+    coherence = isometry_constant(frame, 5, "coherence")
+    shown = str(Bracket(replace(greedy, value=0.99996), replace(coherence, value=1.00001)))
+    low, high = map(float, re.fullmatch(r"(\S+) ≤ δ_5 ≤ (\S+)", shown).groups())
+    assert (low, high) == (0.999, 1.001)
 
 
 @pytest.mark.parametrize("kind", [torch.Tensor.float, torch.Tensor.double, DenseOperator])

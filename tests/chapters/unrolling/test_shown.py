@@ -1,9 +1,13 @@
 """What the unrolling chapter says of its networks, questions, chart and lab."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
+import torch
 
 from unrolled.chapters import unrolling as chapter
+from unrolled.chapters.unrolling import quickchecks
 from unrolled.chapters.unrolling.explorables import noise
 from unrolled.chapters.unrolling.explorables import selection as selects
 from unrolled.chapters.unrolling.labs import NETWORKS, RUN
@@ -44,6 +48,32 @@ def test_the_lab_trains_each_network(network):
 def test_the_lab_refuses_what_is_impossible():
     with pytest.raises(ValueError, match="layers K"):
         chapter.RUN_ON_LAB.run(depth=0)
+
+
+def test_the_bias_is_what_the_question_says_for_every_matrix_and_step():
+    assert quickchecks.BIAS.key() == Fraction(9, 10)
+    cases, biases = quickchecks._bias_cases()
+    assert len(cases) >= 20
+    assert len(set(cases[:, 0].tolist())) >= 3  # A
+    assert len(set(cases[:, 1].tolist())) >= 6  # η
+    a, step, theta = cases.T
+    torch.testing.assert_close(biases, theta / (step * a**2))
+    case = torch.tensor([2.0, 0.25, 0.1], dtype=torch.float64)
+    assert float(1 - quickchecks._limits(*case)) == pytest.approx(0.1)  # not θ/η = 0.4
+
+
+def test_a_wrong_formula_of_the_bias_leaves_the_question_without_a_key(monkeypatch):
+    theta, eta, a = quickchecks._theta, quickchecks._eta, quickchecks._a
+    for wrong in (theta / eta, theta, theta / (eta * a)):
+        assert not quickchecks._is_the_bias(wrong)
+        monkeypatch.setattr(quickchecks, "_bias", wrong)
+        with pytest.raises(ValueError, match="the bias of ISTA is not"):
+            quickchecks.BIAS.key()
+
+
+def test_an_unknown_that_is_smaller_than_the_bias_is_lost():
+    case = torch.tensor([0.5, 0.8, 0.3], dtype=torch.float64)  # θ/(ηA²) = 1.5, and x* = 1
+    assert float(quickchecks._limits(*case)) == 0
 
 
 def test_the_recorded_comparison_shows_its_rows():

@@ -9,6 +9,7 @@ import torch
 from unrolled.chapters.convergence.problems import gaussian_spectrum
 from unrolled.guarantees.convergence import best_tied
 from unrolled.guarantees.convergence.instances import Unrolled
+from unrolled.guarantees.latex import scientific
 from unrolled.iterations import gauss_steps
 from unrolled.teaching import Choice, Lab, Number, Progress
 from unrolled.training import fit
@@ -115,11 +116,19 @@ def describe(trap: Trap) -> str:
 
 def summarise(trap: Trap) -> str:
     """The losses at the end, relative to the best that there is."""
-    equal, perturbed = (values[-1] / trap.best for values in trap.losses.values())
+    equal, perturbed = (_ratio(values[-1] / trap.best) for values in trap.losses.values())
     return (
-        f"Loss over the optimum: **{equal:.2f}** from the equal start, **{perturbed:.2f}** from "
-        f"the perturbed one; the best constant step has {trap.tied / trap.best:.2f}."
+        f"Loss over the optimum: **{equal}** from the equal start, **{perturbed}** from "
+        f"the perturbed one; the best constant step has {_ratio(trap.tied / trap.best)}."
     )
+
+
+def _ratio(value: float) -> str:
+    # What is near one and not one is not rounded to it: only the optimum has the optimum's loss.
+    beyond = value - 1
+    if abs(beyond) < 1e-12 or abs(beyond) >= 0.005:
+        return f"{value:.2f}"
+    return f"$1{'+' if beyond > 0 else '-'}{scientific(abs(beyond), 1)}$"
 
 
 TRAP_LAB = Lab(

@@ -61,7 +61,11 @@ class Bracket:
 
     def __str__(self) -> str:
         low, high, order = self.lower.value, self.upper.value, self.upper.s
-        return f"δ_{order} = {high:.3f}" if self.exact else f"{low:.3f} ≤ δ_{order} ≤ {high:.3f}"
+        if self.exact:
+            return f"δ_{order} = {high:.3f}"
+        # Rounded outwards, so that what is shown are bounds as well.
+        low, high = math.floor(low * 1000) / 1000, math.ceil(high * 1000) / 1000
+        return f"{low:.3f} ≤ δ_{order} ≤ {high:.3f}"
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
 
+import sympy as sp
 import torch
 from torch import Tensor, nn
 
+from unrolled.guarantees import evaluate
+from unrolled.guarantees.latex import latex
 from unrolled.guarantees.unrolling import (
     TwoEigenvalues,
     divergence_free_step,
@@ -87,13 +91,43 @@ SAME_MAP = QuickCheck.choice(
 )
 
 
+_theta, _eta, _a = sp.symbols("theta eta A", positive=True)
+_bias = _theta / (_eta * _a**2)
+
+
+def _limits(a: Tensor, step: Tensor, threshold: Tensor) -> Tensor:
+    """Where ISTA on one unknown, x* = 1, stands still, for tensors of A, η and θ."""
+    x = torch.zeros_like(a)
+    for _ in range(300):
+        x = soft_threshold(x + step * a * (a - a * x), threshold)
+    return x
+
+
 @cache
+def _bias_cases() -> tuple[Tensor, Tensor]:
+    """Several (A, η, θ), a row each, and the bias 1 − lim x_k that ISTA has there."""
+    # ISTA converges for ηA² < 2; where θ/(ηA²) is above x* it ends at zero.
+    grid = itertools.product((0.5, 1.0, 2.0, 3.0), (0.2, 1.0, 1.6), (0.01, 0.1))
+    cases = torch.tensor([(a, rate / a**2, theta) for a, rate, theta in grid], dtype=torch.float64)
+    return cases, 1 - _limits(*cases.T)
+
+
+def _is_the_bias(formula: sp.Expr) -> bool:
+    cases, biases = _bias_cases()
+    values = [evaluate(formula, dict(zip((_a, _eta, _theta), case, strict=True))) for case in cases]
+    return torch.allclose(biases, biases.new_tensor(values), rtol=0, atol=1e-9)
+
+
 def _biased_limit() -> Fraction:
-    """Run ISTA with A = 1, η = 1 and θ = 1/10 on y = 1 until it stands still."""
-    x = torch.zeros((), dtype=torch.float64)
-    for _ in range(100):
-        x = soft_threshold(x + (1 - x), 0.1)
-    return Fraction(float(x)).limit_denominator(1000)
+    """The limit for A = 1, η = 1 and θ = 1/10.
+
+    Raises:
+        ValueError: what the explanation says of other A and η is not so.
+    """
+    if not _is_the_bias(_bias):
+        raise ValueError(f"the bias of ISTA is not {_bias}")
+    one = torch.ones((), dtype=torch.float64)
+    return Fraction(float(_limits(one, one, one / 10))).limit_denominator(1000)
 
 
 BIAS = QuickCheck.numeric(
@@ -108,8 +142,10 @@ BIAS = QuickCheck.numeric(
         Misconception(0, "It cuts only once per layer, and the residual brings the rest back."),
     ),
     explanation=(
-        r"A fixed threshold leaves a bias, here of $\theta$ and in general of $\theta/\eta$. "
-        "Thresholds that fall to zero leave none: a reason to learn one for each layer."
+        r"A fixed threshold leaves a bias, here of $\theta$. With another $A$ and a step $\eta$ it "
+        rf"is ${latex(_bias)}$, if $x^\star$ is larger than that and $\eta A^2<2$: there the step "
+        r"$\eta A(y-Ax)$ gives back what the threshold takes. Thresholds that fall to zero leave "
+        "none: a reason to learn one for each layer."
     ),
 )
 
