@@ -11,6 +11,7 @@ from unrolled.guarantees import (
     AT_MOST,
     EQUAL,
     Assumption,
+    Definition,
     Derivation,
     NoDerivation,
     Refutation,
@@ -138,20 +139,102 @@ def test_relations(relation, shift, holds):
     assert shifted.check(50).passed is holds
 
 
-def test_nan_never_holds():
-    nan = torch.tensor([float("nan")])
-    for relation in Relation:
-        assert not relation.holds(nan, torch.ones(1), 1e-9)
-        assert not relation.holds(torch.ones(1), nan, 1e-9)
+NO_NUMBERS = [float("nan"), float("inf"), float("-inf")]
 
 
-def test_nan_neither_breaks_nor_refutes():
-    broken = replace(SQUARE, measure=lambda instance: float("nan"))
+@pytest.mark.parametrize("nothing", NO_NUMBERS)
+@pytest.mark.parametrize("relation", Relation)
+def test_what_is_not_finite_stands_in_no_relation(nothing, relation):
+    for other in (1.0, *NO_NUMBERS):
+        pair = torch.tensor([nothing]), torch.tensor([other])
+        assert not relation.holds(*pair, 1e-9)
+        assert not relation.holds(*reversed(pair), 1e-9)
+
+
+@pytest.mark.parametrize("nothing", NO_NUMBERS)
+def test_what_is_not_finite_neither_breaks_nor_refutes(nothing):
+    broken = replace(SQUARE, measure=lambda instance: nothing)
     assert not broken.check(3).passed
     assert not next(iter(broken.drop().values())).broken
     assert not broken.verify(3)[-1].passed
-    nothing = replace(REFUTED, measure=lambda instance: float("nan"))
-    assert not nothing.verify()[0].passed
+    assert not replace(REFUTED, measure=lambda instance: nothing).verify()[0].passed
+    claimed = replace(REFUTED, values=lambda instance: {a: nothing})
+    assert not claimed.verify()[0].passed
+
+
+def test_a_climb_finds_what_a_sweep_does_not_meet():
+    # Weakened by a hundredth, the bound fails in a narrow place, which draws from below 0.9 miss.
+    def lower(generator):
+        return 0.9 * between_zero_and_one(generator)
+
+    def nearby(instance, generator):
+        return min(1.0, max(0.0, instance + 0.05 * (between_zero_and_one(generator) - 0.5)))
+
+    false = replace(SQUARE, bound=double / 2 * sp.Rational(99, 100), draw=lower)
+    assert false.check(400).passed
+    climbed = replace(false, nearby=nearby).check(400)
+    assert not climbed.passed
+    assert climbed.climbed == 5
+    assert "400 of 400 random instances hold, and 0 of 5 climbed to" in climbed.summary()
+    assert replace(SQUARE, draw=lower, nearby=nearby).check(400).worst == pytest.approx(1)
+
+
+def test_a_definition_agrees_with_the_code_or_fails():
+    half = sp.Symbol("h", real=True)
+
+    def defined(meaning):
+        known = Definition(meaning, lambda instance: {half: instance}, lambda instance: instance**2)
+        shown = replace(SQUARE, statement="<<square>>", definitions={"square": known})
+        assert sp.latex(meaning) in shown.to_markdown()
+        return shown.verify(5)[0]
+
+    assert defined(half**2).passed
+    assert defined(half**2).label == "defined: h^{2}"
+    assert not defined(half**2 + half).passed
+    relation = replace(
+        SQUARE,
+        statement="<<known>>",
+        definitions={"known": Definition(sp.Le(half, 1), lambda instance: {half: instance})},
+    )
+    assert relation.verify(5)[0].passed
+
+
+def test_matrices_are_defined_by_matrices():
+    rows, columns = sp.symbols("m n", integer=True, positive=True)
+    A = sp.MatrixSymbol("A", rows, columns)
+    matrix = torch.arange(6, dtype=torch.float64).reshape(2, 3)
+    gram = Definition(
+        A.T * A, lambda instance: {A: instance}, lambda instance: instance.T @ instance
+    )
+    assert gram.agrees(matrix)
+    assert not replace(gram, meaning=A * A.T).agrees(matrix)
+    assert not replace(gram, meaning=2 * A.T * A).agrees(matrix)
+
+
+def test_a_step_that_is_narrower_than_the_theorem_fails_the_verification():
+    def derived(symbol, **domain):
+        step = Step.less("grows", symbol, 2 * symbol, gap=symbol, **domain)
+        found = replace(SQUARE, derivation=Derivation((step,))).verify(5)
+        return [verdict.passed for verdict in found[:2]]
+
+    assert derived(a) == [True, True]
+    assert derived(a, domain=(a > sp.Rational(1, 2),)) == [True, False]
+
+
+def test_a_corollary_may_be_narrower_if_the_statement_says_so():
+    large = a > sp.Rational(1, 2)
+    corollary = Step.less(
+        "is large", sp.Rational(1, 4), a, gap=a - sp.Rational(1, 4), domain=(large,)
+    )
+    shown = replace(
+        SQUARE,
+        statement="If $<<large>>$",
+        formulas={"large": large},
+        derivation=Derivation((corollary,)),
+    )
+    assert [verdict.passed for verdict in shown.verify(5)[:2]] == [True, True]
+    silent = replace(shown, statement="", formulas={})
+    assert [verdict.passed for verdict in silent.verify(5)[:2]] == [True, False]
 
 
 def test_markdown_comes_from_the_expression():

@@ -67,15 +67,24 @@ class Chapter:
         """The refutations among its guarantees."""
         return tuple(g for g in self.guarantees if isinstance(g, Refutation))
 
+    @property
+    def checked(self) -> tuple[Guarantee | QuickCheck, ...]:
+        """All that `verify` goes through, in its order."""
+        return (*self.guarantees, *self.quick_checks)
+
     def verify(self, count: int = 1000) -> Iterator[tuple[str, Verdict]]:
         """All checks of the chapter, each with the name of the guarantee or question it is of.
 
         Args:
             count: random instances in each theorem's sweep.
         """
-        for guarantee in self.guarantees:
-            theorem = isinstance(guarantee, Theorem)
-            found = guarantee.verify(count) if theorem else guarantee.verify()
-            yield from ((guarantee.name, verdict) for verdict in found)
-        for question in self.quick_checks:
-            yield from ((question.name, verdict) for verdict in question.verify())
+        for thing in self.checked:
+            yield from self.verify_one(thing, count)
+
+    @staticmethod
+    def verify_one(
+        thing: Guarantee | QuickCheck, count: int = 1000
+    ) -> Iterator[tuple[str, Verdict]]:
+        """The checks of one of them."""
+        found = thing.verify(count) if isinstance(thing, Theorem) else thing.verify()
+        yield from ((thing.name, verdict) for verdict in found)

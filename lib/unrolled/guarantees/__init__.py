@@ -7,6 +7,7 @@ from unrolled.guarantees.derivation import Derivation, NoDerivation, Step
 from unrolled.guarantees.relation import AT_LEAST, AT_MOST, EQUAL, Relation
 from unrolled.guarantees.theorem import (
     Assumption,
+    Definition,
     Guarantee,
     Refutation,
     Sweep,
@@ -21,6 +22,7 @@ __all__ = [
     "AT_MOST",
     "EQUAL",
     "Assumption",
+    "Definition",
     "Derivation",
     "Guarantee",
     "NoDerivation",

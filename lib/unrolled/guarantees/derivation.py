@@ -1,22 +1,34 @@
 """Derivations whose every step a machine has decided.
 
-A `Step` is an equality or an inequality between sympy expressions. It is verified exactly:
-an equality by reducing the difference to zero, an inequality by rewriting its gap as an expression
-whose sign sympy decides from the assumptions on its symbols. Nothing is sampled, so a step that
-sympy cannot decide fails just as a false one does.
+A `Step` is an equality or an inequality between sympy expressions, for all values that its symbols
+may take: what their assumptions allow, or the narrower domain that the step declares. Two engines
+must agree. Exact rewriting proves it: an equality by reducing the difference to zero, an inequality
+by the sign of its gap, both only where the sides are shown to be defined. And ball arithmetic
+attacks it at points of the domain, edges included. A step that rewriting cannot decide fails just
+as a false one does.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import sympy as sp
 
+from unrolled.guarantees.balls import Unsupported, excludes
+from unrolled.guarantees.domain import Domain, may_be
 from unrolled.guarantees.latex import latex
-from unrolled.guarantees.relation import AT_MOST, LESS, Relation
+from unrolled.guarantees.relation import AT_MOST, EQUAL, LESS, Relation
+from unrolled.guarantees.rewriting import (
+    is_defined,
+    is_identically_zero,
+    is_nonnegative,
+    is_nonzero,
+    is_positive,
+)
+from unrolled.guarantees.time_limit import OutOfTime, time_limit
 from unrolled.verdict import Verdict
 
 __all__ = [
@@ -26,30 +38,14 @@ __all__ = [
     "Inequality",
     "NoDerivation",
     "Step",
-    "is_identically_zero",
 ]
 
 
-def _reductions(expression: sp.Expr) -> Iterator[sp.Expr]:
-    # From cheap to dear. Each is an exact rewriting, so any of them reaching 0 is a proof.
-    yield sp.expand(expression)
-    yield sp.factor(sp.together(sp.expand(expression)))
-    exponentials = sp.powsimp(sp.expand(expression.rewrite(sp.exp), power_exp=True))
-    yield sp.simplify(exponentials)
-    yield sp.expand(sp.expand_trig(expression))
-    yield sp.simplify(expression)
-    yield sp.trigsimp(sp.expand_trig(sp.together(expression)))
-    yield sp.radsimp(sp.simplify(expression))
+# What no exact claim about real numbers holds. Limits may be one-sided without saying so.
+_INEXACT = (sp.Float, sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I, sp.Limit, sp.Integral)
 
-
-def is_identically_zero(expression: sp.Expr) -> bool:
-    """Decide whether `expression` vanishes for all values that its symbols' assumptions allow.
-
-    True only when an exact rewriting reaches the number 0; False when it does not, which covers
-    both a false identity and one that sympy cannot decide.
-    """
-    expression = sp.sympify(expression)
-    return any(reduced == 0 for reduced in _reductions(expression))
+POINTS = 40  # at which balls attack a step
+SECONDS = 60.0  # after which it counts as undecided
 
 
 @dataclass(frozen=True)
@@ -64,8 +60,7 @@ class Step(ABC):
             that were decided, no more, when the claim is about more: "three atoms", say.
 
     Raises:
-        ValueError: the claim is blank, or the two sides are equal as they come, so that there is
-            nothing to decide.
+        ValueError: the claim is blank.
     """
 
     claim: str
@@ -76,9 +71,22 @@ class Step(ABC):
             raise ValueError("claim is empty; say in words what the step does")
 
     @staticmethod
-    def equal(claim: str, left: sp.Expr, right: sp.Expr, *, scope: str = "") -> Equality:
-        """Claim that `left` = `right` for all values that the symbols' assumptions allow."""
-        return Equality(claim, sp.sympify(left), sp.sympify(right), scope=scope)
+    def equal(
+        claim: str,
+        left: sp.Expr,
+        right: sp.Expr,
+        *,
+        domain: Sequence[sp.Rel] = (),
+        scope: str = "",
+    ) -> Equality:
+        """Claim that `left` = `right` for all values of the symbols.
+
+        Args:
+            domain: relations that narrow what the symbols' assumptions allow, as in `Domain`:
+                κ > 1, or 0 ≤ ρ and ρ < 1.
+        """
+        given = Domain(tuple(domain))
+        return Equality(claim, given, sp.sympify(left), sp.sympify(right), scope=scope)
 
     @staticmethod
     def at_most(
@@ -87,16 +95,17 @@ class Step(ABC):
         right: sp.Expr,
         *,
         gap: sp.Expr,
-        where: Mapping[sp.Symbol, sp.Expr] | None = None,
+        domain: Sequence[sp.Rel] = (),
         scope: str = "",
     ) -> Inequality:
         """Claim that `left` ≤ `right`, because `right − left` equals `gap`, which is nonnegative.
 
-        `where` substitutes symbols before the comparison (κ = 1 + t with t > 0, say), so that the
-        sign of `gap` shows in its form; it must parametrise all values that are allowed.
+        The sign of `gap` must show in its form once every symbol with a bound in `domain` is
+        written as that bound and what it exceeds it by.
         """
         left, right, gap = map(sp.sympify, (left, right, gap))
-        return Inequality(claim, left, right, AT_MOST, gap, dict(where or {}), scope=scope)
+        given = Domain(tuple(domain))
+        return Inequality(claim, given, left, right, gap, strict=False, scope=scope)
 
     @staticmethod
     def less(
@@ -105,12 +114,13 @@ class Step(ABC):
         right: sp.Expr,
         *,
         gap: sp.Expr,
-        where: Mapping[sp.Symbol, sp.Expr] | None = None,
+        domain: Sequence[sp.Rel] = (),
         scope: str = "",
     ) -> Inequality:
         """Claim that `left` < `right`, because `right − left` equals `gap`, which is positive."""
         left, right, gap = map(sp.sympify, (left, right, gap))
-        return Inequality(claim, left, right, LESS, gap, dict(where or {}), scope=scope)
+        given = Domain(tuple(domain))
+        return Inequality(claim, given, left, right, gap, strict=True, scope=scope)
 
     @staticmethod
     def cases(
@@ -120,38 +130,150 @@ class Step(ABC):
 
         Use it where a general identity has a proof in prose and the machine can only confirm
         instances of it.
+
+        Raises:
+            ValueError: there is no case, or the cases claim different relations.
         """
         if len(values) == 0:
             raise ValueError(f"values is {values!r}; a claim by cases needs at least one case")
-        shown = str(values[0]) if len(values) == 1 else f"{values[0]}, \\dots, {values[-1]}"
         instances = {value: build(value) for value in values}
-        return Cases(claim, instances, scope=f"${symbol} = {shown}$")
+        return Cases(claim, instances, scope=f"${symbol} = {_listed(values)}$")
+
+    @property
+    @abstractmethod
+    def relation(self) -> Relation:
+        """What it claims of its two sides."""
+
+    @property
+    def reach(self) -> str:
+        """For what it was decided, where that is not all that its symbols may be (Markdown)."""
+        return f"decided for {self.scope} only" if self.scope else ""
 
     @abstractmethod
     def verify(self) -> Verdict:
-        """Decide the step exactly; a step that sympy cannot decide does not pass."""
+        """Decide the step by both engines; what rewriting cannot decide does not pass."""
+
+    @abstractmethod
+    def allows(
+        self, values: Mapping[sp.Symbol, float], *, conditions: Collection[sp.Rel] = ()
+    ) -> bool:
+        """Whether the step speaks of these values, as far as they are of its symbols.
+
+        Args:
+            conditions: relations of its domain under which its claim is made; of values that do
+                not meet them it need not speak.
+        """
 
     @abstractmethod
     def to_latex(self) -> str:
         """The step as LaTeX."""
 
 
-@dataclass(frozen=True)
-class Equality(Step):
-    """`left` = `right`."""
+def _listed(values: range) -> str:
+    shown = [str(value) for value in values]
+    if len(shown) <= 3 or (abs(values.step) > 1 and len(shown) <= 6):
+        return ", ".join(shown)
+    return ", ".join([*shown[: 1 if abs(values.step) == 1 else 2], r"\dots", shown[-1]])
 
+
+@dataclass(frozen=True)
+class _Comparison(Step):
+    # Two sides, and all values of their symbols.
+    domain: Domain
     left: sp.Expr
     right: sp.Expr
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require_a_question(self.left, self.right)
+        for name in ("left", "right"):
+            _check_exact(name, getattr(self, name))
+        names = [symbol.name for symbol in self.symbols]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(
+                f"left and right have several symbols called {', '.join(twice)}, of different "
+                "assumptions; a reader cannot tell them apart"
+            )
+        if self.left == self.right:
+            raise ValueError(
+                f"left and right are both {self.left} as they come, which decides nothing; write "
+                "the side that is to be computed unevaluated (Sum, Derivative, Subs, Product)"
+            )
+
+    @property
+    def reach(self) -> str:
+        """The domain, and the cases."""
+        domain = f"for ${self.domain.to_latex()}$" if self.domain.relations else ""
+        return ", ".join(filter(None, (domain, super().reach)))
+
+    @property
+    def symbols(self) -> set[sp.Symbol]:
+        return self.left.free_symbols | self.right.free_symbols | self.domain.symbols
+
+    def allows(
+        self, values: Mapping[sp.Symbol, float], *, conditions: Collection[sp.Rel] = ()
+    ) -> bool:
+        """Whether the values lie in its domain, as far as they are of its symbols.
+
+        A reader knows symbols by their names, and so does this.
+        """
+        known = {symbol.name: value for symbol, value in values.items()}
+        point = {s: known[s.name] for s in self.symbols if s.name in known}
+        decided = (r for r in self.domain.relations if r.free_symbols <= point.keys())
+        met = all(bool(r.subs(point)) for r in decided if r in conditions)
+        return not met or self.domain.holds(point)
 
     def verify(self) -> Verdict:
-        """Reduce the difference of the sides to zero."""
-        # Derivatives and sums stay unevaluated in what is shown; here they are carried out.
-        passed = is_identically_zero((self.right - self.left).doit())
-        return Verdict(self.claim, passed, "equal" if passed else "the sides are not equal")
+        """Attack the step at points, then prove it in every region of its domain."""
+        try:
+            with time_limit(SECONDS):
+                passed, detail = self._decide()
+        except OutOfTime:
+            passed, detail = False, f"undecided after {SECONDS:.0f} s"
+        except Unsupported as error:
+            passed, detail = False, f"undecided: {error}"
+        return Verdict(self.claim, passed, detail)
+
+    def _decide(self) -> tuple[bool, str]:
+        points = list(self.domain.points(self.symbols, POINTS))
+        for point in points:
+            if why := excludes(self.left, self.right, self.relation, point):
+                shown = ", ".join(f"{symbol} = {value}" for symbol, value in point.items())
+                return False, f"false at {shown or 'these numbers'}: {why}"
+        if not points:
+            return False, "undecided: no point of the domain was found"
+        for region in self.domain.regions(self.symbols):
+            if not all(_is_defined_in(region, side) for side in self._sides()):
+                return False, "undecided: a side may be undefined where its symbols may go"
+            if trouble := self._undecided(region):
+                return False, f"undecided: {trouble}"
+        return True, f"rewriting proves it; balls agree at {len(points)} points"
+
+    def _sides(self) -> tuple[sp.Expr, ...]:
+        return self.left, self.right
+
+    @abstractmethod
+    def _undecided(self, region: Mapping[sp.Symbol, sp.Expr]) -> str:
+        """What rewriting cannot show where the symbols are these expressions; or ""."""
+
+
+@dataclass(frozen=True)
+class Equality(_Comparison):
+    """`left` = `right`.
+
+    Raises:
+        ValueError: the two sides are equal as they come, so that there is nothing to decide, or
+            hold what is not exact and real: floating-point numbers, infinities, limits, symbols
+            that may be complex.
+    """
+
+    @property
+    def relation(self) -> Relation:
+        """The one of its name."""
+        return EQUAL
+
+    def _undecided(self, region: Mapping[sp.Symbol, sp.Expr]) -> str:
+        same = is_identically_zero(_carried_out(region, self.right - self.left))
+        return "" if same else "the sides are not equal"
 
     def to_latex(self) -> str:
         """Both sides."""
@@ -159,37 +281,41 @@ class Equality(Step):
 
 
 @dataclass(frozen=True)
-class Inequality(Step):
-    """`left` ≤ or < `right`, decided by the sign of `gap` = right − left with `where` put in."""
+class Inequality(_Comparison):
+    """`left` ≤ or < `right`, decided by the sign of `gap` = right − left.
 
-    left: sp.Expr
-    right: sp.Expr
-    relation: Relation
+    Raises:
+        ValueError: as for `Equality`.
+    """
+
     gap: sp.Expr
-    where: Mapping[sp.Symbol, sp.Expr]
+    strict: bool
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require_a_question(self.left, self.right)
+        _check_exact("gap", self.gap)
 
-    def verify(self) -> Verdict:
-        """Check that the gap is the difference of the sides, and that it has the sign."""
-        difference = (self.right - self.left).doit().subs(self.where)
-        if not is_identically_zero(difference - self.gap):
-            return Verdict(self.claim, False, "the gap is not right − left")
-        strict = self.relation is LESS
-        sign = self.gap.is_positive if strict else self.gap.is_nonnegative
-        detail = {True: "the gap has the sign", False: "the gap has the wrong sign"}
-        return Verdict(self.claim, sign is True, detail.get(sign, "the gap's sign is undecided"))
+    @property
+    def relation(self) -> Relation:
+        """At most, or less."""
+        return LESS if self.strict else AT_MOST
+
+    def _sides(self) -> tuple[sp.Expr, ...]:
+        return self.left, self.right, self.gap
+
+    def _undecided(self, region: Mapping[sp.Symbol, sp.Expr]) -> str:
+        gap = _carried_out(region, self.gap)
+        if not is_identically_zero(_carried_out(region, self.right - self.left) - gap):
+            return "the gap is not right − left"
+        shows = is_positive if self.strict else is_nonnegative
+        return "" if shows(gap) else "the gap's sign does not show"
 
     def to_latex(self) -> str:
         """Both sides, then the gap that decides."""
-        sign = ">" if self.relation is LESS else r"\ge"
-        given = ",\\ ".join(f"{latex(k)} = {latex(v)}" for k, v in self.where.items())
-        given = rf"\quad ({given})" if given else ""
+        sign = ">" if self.strict else r"\ge"
         return (
             rf"{latex(self.left)} {self.relation.latex} {latex(self.right)},\qquad "
-            rf"\text{{gap}} = {latex(self.gap)} {sign} 0{given}"
+            rf"\text{{gap}} = {latex(self.gap)} {sign} 0"
         )
 
 
@@ -199,12 +325,38 @@ class Cases(Step):
 
     instances: Mapping[int, Step]
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        kinds = {step.relation for step in self.instances.values()}
+        if len(kinds) > 1:
+            signs = ", ".join(sorted(kind.value for kind in kinds))
+            raise ValueError(f"build makes cases of {signs}; all must claim one relation")
+
+    @property
+    def reach(self) -> str:
+        """The cases, and the domain of the first."""
+        first = next(iter(self.instances.values())).reach
+        return ", ".join(filter(None, (first, super().reach)))
+
+    @property
+    def relation(self) -> Relation:
+        """The one of every case."""
+        return next(iter(self.instances.values())).relation
+
+    def allows(
+        self, values: Mapping[sp.Symbol, float], *, conditions: Collection[sp.Rel] = ()
+    ) -> bool:
+        """Whether every case does."""
+        return all(s.allows(values, conditions=conditions) for s in self.instances.values())
+
     def verify(self) -> Verdict:
         """Decide every case."""
-        failed = [str(k) for k, step in self.instances.items() if not step.verify().passed]
-        detail = f"{len(self.instances)} cases decided"
+        verdicts = {case: step.verify() for case, step in self.instances.items()}
+        failed = {case: verdict for case, verdict in verdicts.items() if not verdict.passed}
+        detail = f"{len(verdicts)} cases, each: {next(iter(verdicts.values())).detail}"
         if failed:
-            detail = f"undecided or false in the case of {', '.join(failed)}"
+            detail = f"in the case of {', '.join(map(str, failed))}: "
+            detail += next(iter(failed.values())).detail
         return Verdict(self.claim, not failed, detail)
 
     def to_latex(self) -> str:
@@ -212,12 +364,47 @@ class Cases(Step):
         return next(iter(self.instances.values())).to_latex()
 
 
-def _require_a_question(left: sp.Expr, right: sp.Expr) -> None:
-    if left == right:
+def _check_exact(name: str, expression: sp.Expr) -> None:
+    if not isinstance(expression, sp.Expr):
+        raise ValueError(f"{name} is {expression!r}; an expression is needed")
+    found = [kind for kind in _INEXACT if expression.has(kind)]
+    if found:
+        what = getattr(found[0], "__name__", str(found[0]))
+        raise ValueError(f"{name} is {expression}, which holds {what}; exact real numbers only")
+    unreal = [str(s) for s in expression.free_symbols if not (s.is_real or s.is_integer)]
+    if unreal:
         raise ValueError(
-            f"left and right are both {left} as they come, which decides nothing; write the side "
-            "that is to be computed unevaluated (Sum, Derivative, Subs, Product)"
+            f"{name} has the symbols {', '.join(sorted(unreal))}, which may be complex; declare "
+            "them real, positive, nonnegative or integer, as the theorem has them"
         )
+
+
+def _is_defined_in(region: Mapping[sp.Symbol, sp.Expr], side: sp.Expr) -> bool:
+    # The derivative of a smooth function is defined, and may be any real number. It is smooth where
+    # its variable may be, so that is where the derivative may be taken.
+    for taken in side.atoms(sp.Subs):
+        places = zip(taken.variables, taken.point, strict=True)
+        if taken.has(sp.Derivative) and not all(may_be(*place) for place in places):
+            return False
+    inner = {derivative: sp.Dummy(real=True) for derivative in side.atoms(sp.Derivative)}
+    outer = side.xreplace(inner).subs(region)
+    smooth = (derivative.expr.subs(region) for derivative in inner)
+    return is_defined(outer) and all(is_defined(part, smooth=True) for part in smooth)
+
+
+def _carried_out(region: Mapping[sp.Symbol, sp.Expr], expression: sp.Expr) -> sp.Expr:
+    # Derivatives, which are with respect to symbols, come before those are replaced; sums after.
+    expression = expression.xreplace(
+        {pending: pending.doit() for pending in expression.atoms(sp.Derivative, sp.Subs)}
+    )
+    expression = expression.subs(region).doit()
+    # A geometric sum comes with the question whether its ratio is 1.
+    settled = {
+        equation: sp.false
+        for equation in expression.atoms(sp.Eq)
+        if is_nonzero(equation.lhs - equation.rhs)
+    }
+    return expression.xreplace(settled)
 
 
 @dataclass(frozen=True)
@@ -241,9 +428,10 @@ class Derivation:
         lines = []
         for number, (step, verdict) in enumerate(zip(self.steps, verdicts, strict=True), 1):
             mark = "✓" if verdict.passed else "✗"
-            scope = f" *(decided for {step.scope} only)*" if step.scope else ""
+            reach = f" *({step.reach})*" if step.reach else ""
+            reach += "" if verdict.passed else f" **{verdict.detail}**"
             lines.append(
-                f"{number}. {mark} {step.claim}{scope}\n\n   $$\n   {step.to_latex()}\n   $$\n"
+                f"{number}. {mark} {step.claim}{reach}\n\n   $$\n   {step.to_latex()}\n   $$\n"
             )
         return f":::{{dropdown}} {title}\n\n" + "\n".join(lines) + ":::\n"
 

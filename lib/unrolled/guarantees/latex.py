@@ -6,6 +6,7 @@ import re
 
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
+from sympy.printing.precedence import PRECEDENCE
 
 __all__ = ["cell", "latex", "scientific"]
 
@@ -19,6 +20,21 @@ class _Printer(LatexPrinter):
             if not term.could_extract_minus_sign():
                 return [term, *terms[:place], *terms[place + 1 :]]
         return terms
+
+    def _print_Transpose(self, expr: sp.Transpose) -> str:
+        return rf"{self.parenthesize(expr.arg, PRECEDENCE['Pow'], strict=True)}^{{\top}}"
+
+    def _print_MatAdd(self, expr: sp.MatAdd) -> str:
+        terms = sorted(expr.args, key=lambda term: (_is_taken_away(term), len(str(term))))
+        text = self._print(terms[0])
+        for term in terms[1:]:
+            minus = _is_taken_away(term)
+            text += f" {'-' if minus else '+'} {self._print(-term if minus else term)}"
+        return text
+
+
+def _is_taken_away(term: sp.MatrixExpr) -> bool:
+    return bool(term.as_coeff_mmul()[0].could_extract_minus_sign())
 
 
 def latex(expression: sp.Basic) -> str:

@@ -28,7 +28,9 @@ class Relation(Enum):
         return {"=": "exactly", "<=": "at most", ">=": "at least", "<": "less than"}[self.value]
 
     def holds(self, measured: Tensor, bound: Tensor, slack: float) -> Tensor:
-        """Whether measured stands in this relation to bound, elementwise; NaN never does.
+        """Whether measured stands in this relation to bound, elementwise.
+
+        Only two finite numbers do: NaN and the infinities stand in no relation to anything.
 
         Args:
             measured: any shape.
@@ -36,13 +38,14 @@ class Relation(Enum):
             slack: allowance for rounding relative to the bound, absolute where the bound is 0.
         """
         allowance = slack * (bound.abs() + (bound == 0))
+        finite = measured.isfinite() & bound.isfinite()
         if self is Relation.AT_MOST:
-            return measured <= bound + allowance
+            return finite & (measured <= bound + allowance)
         if self is Relation.AT_LEAST:
-            return measured >= bound - allowance
+            return finite & (measured >= bound - allowance)
         if self is Relation.LESS:
-            return measured < bound + allowance
-        return (measured - bound).abs() <= allowance
+            return finite & (measured < bound + allowance)
+        return finite & ((measured - bound).abs() <= allowance)
 
 
 EQUAL, AT_MOST, AT_LEAST, LESS = Relation

@@ -28,6 +28,7 @@ from unrolled.verdict import Verdict
 
 __all__ = [
     "Assumption",
+    "Definition",
     "Dropped",
     "Guarantee",
     "Refutation",
@@ -39,12 +40,17 @@ __all__ = [
 
 Instance = Any
 Draw = Callable[[torch.Generator], Instance]
+Nearby = Callable[[Instance, torch.Generator], Instance]
 Values = Callable[[Instance], Mapping[sp.Symbol, float]]
 Measure = Callable[[Instance], float]
 
 # LaTeX doubles angle brackets nowhere, and braces everywhere.
 PLACEHOLDER = re.compile(r"<<(.*?)>>")
 WORDS = ("quantity", "relation", "bound")  # those that every statement may show
+
+COVERED = 100  # instances whose values are held against the domains of the steps
+DEFINED = 20  # instances on which definitions are held against the code
+CLIMBERS = 5  # the worst instances of a sweep, from which it climbs
 
 
 def _generator(seed: int) -> torch.Generator:
@@ -55,25 +61,59 @@ def _generator(seed: int) -> torch.Generator:
 class Assumption:
     """One hypothesis in words, and, if dropping it breaks the conclusion, how.
 
-    `violate(generator)` draws an instance that satisfies every other assumption but this one, and
-    on which the conclusion fails. It is None for an assumption that only fixes what is meant.
+    Attributes:
+        statement: Markdown.
+        violate: draws an instance that satisfies every other assumption but this one, and on which
+            the conclusion fails. None for an assumption that only fixes what is meant.
+        holds: whether an instance satisfies it. None where that cannot be computed.
     """
 
     statement: str
     violate: Draw | None = None
+    holds: Callable[[Instance], bool] | None = None
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A formula of a statement that is no bound, and the code that it must agree with.
+
+    Attributes:
+        meaning: what is printed: an expression of numbers or of matrices, or a relation of them.
+        values: on an instance, a number or matrix for each of its symbols.
+        code: what the library has for it there; that a relation holds, by default.
+    """
+
+    meaning: sp.Basic
+    values: Callable[[Instance], Mapping[sp.Basic, Any]]
+    code: Callable[[Instance], Any] = lambda _: True
+
+    def agrees(self, instance: Instance) -> bool:
+        """Whether the formula's value on the instance is the code's, but for rounding."""
+        known = {
+            symbol: value.numpy() if isinstance(value, torch.Tensor) else value
+            for symbol, value in self.values(instance).items()
+        }
+        meant = _compiled(self.meaning, tuple(known))(*known.values())
+        told, computed = (
+            torch.as_tensor(value, dtype=torch.float64) for value in (meant, self.code(instance))
+        )
+        size = float(computed.abs().max())
+        return told.shape == computed.shape and bool(((told - computed).abs() <= 1e-6 * size).all())
 
 
 @dataclass(frozen=True)
 class Sweep:
     """What a sweep saw: `measured` and `bound` for each instance, and whether each one held.
 
-    `ratios` are measured / bound; for "<=" a largest ratio near 1 says that the bound is tight.
+    `ratios` are measured / bound; for "<=" a largest ratio near 1 says that the bound is tight. The
+    last `climbed` instances were not drawn but reached by a climb from the worst of the others.
     """
 
     relation: Relation
     measured: torch.Tensor
     bound: torch.Tensor
     held: torch.Tensor
+    climbed: int = 0
 
     @property
     def passed(self) -> bool:
@@ -81,12 +121,45 @@ class Sweep:
 
     @property
     def broken(self) -> bool:
-        """Whether some instance fails by a number; one that measures NaN says nothing."""
-        return bool((~self.held & ~self.measured.isnan()).any())
+        """Whether some instance fails by two finite numbers; others decide nothing."""
+        return bool((~self.held & self.measured.isfinite() & self.bound.isfinite()).any())
 
     @property
     def ratios(self) -> torch.Tensor:
         return torch.where(self.bound == self.measured, 1.0, self.measured / self.bound)
+
+    @property
+    def nearness(self) -> torch.Tensor:
+        """How near each instance is to a violation; a violation is nearest."""
+        ratios = self.ratios.nan_to_num(0.0)
+        if self.relation is EQUAL:
+            nearness = (ratios - 1).abs()
+        else:
+            nearness = ratios if self.relation is AT_MOST else -ratios
+        return torch.where(self.held, nearness, torch.inf)
+
+    def nearest_to_violation(self) -> torch.Tensor:
+        """The places of the instances, the nearest to a violation first."""
+        return self.nearness.argsort(descending=True)
+
+    def where(self, chosen: torch.Tensor, other: Sweep) -> Sweep:
+        """The other sweep where `chosen`, this one elsewhere."""
+        return Sweep(
+            self.relation,
+            torch.where(chosen, other.measured, self.measured),
+            torch.where(chosen, other.bound, self.bound),
+            torch.where(chosen, other.held, self.held),
+        )
+
+    def then(self, climbed: Sweep) -> Sweep:
+        """Both sweeps as one, which says of the second that it was climbed to."""
+        return Sweep(
+            self.relation,
+            torch.cat((self.measured, climbed.measured)),
+            torch.cat((self.bound, climbed.bound)),
+            torch.cat((self.held, climbed.held)),
+            climbed=len(climbed.held),
+        )
 
     @property
     def worst(self) -> float:
@@ -102,8 +175,11 @@ class Sweep:
 
     def summary(self) -> str:
         """One sentence: how many instances, how many held, how tight the bound is."""
-        count, held = len(self.held), int(self.held.sum())
-        line = f"{held:,} of {count:,} random instances hold"
+        drawn = self.held[: len(self.held) - self.climbed]
+        line = f"{int(drawn.sum()):,} of {len(drawn):,} random instances hold"
+        if self.climbed:
+            reached = self.held[len(drawn) :]
+            line += f", and {int(reached.sum())} of {self.climbed} climbed to from the worst"
         if self.relation is EQUAL:
             return f"{line}; largest difference {self.discrepancy:.1e}"
         extreme = "largest" if self.relation is AT_MOST else "smallest"
@@ -121,13 +197,18 @@ class Theorem:
     Attributes:
         name: unique, `chapter.topic`.
         statement: Markdown, in which `<<quantity>>`, `<<relation>>`, `<<bound>>`, `<<name>>` for
-            each symbol in `where` and for each entry of `formulas` are replaced by LaTeX.
+            each symbol in `where` and for each entry of `formulas` and `definitions` are replaced
+            by LaTeX.
         quantity: LaTeX of what is measured.
         bound: sympy expression, short enough to print; `where` defines its abbreviations.
+        formulas: expressions that the derivation or the instances are made of, too.
+        definitions: formulas that are checked against the code instead.
         values: a number for each free symbol of `expression`, the bound written out.
         relation: how measured stands to bound: `AT_MOST`, `AT_LEAST` or `EQUAL`.
         derivation: its steps, or why it has none of its own.
         attained: draws an instance on which measured equals bound; None where none is known.
+        nearby: draws an instance near another that satisfies the assumptions too; a sweep then ends
+            with a climb from its worst instances.
         completes: the name of a theorem in whose box this one is shown; empty for a box of its own.
         slack: allowance for rounding relative to the bound, absolute where the bound is 0.
 
@@ -149,15 +230,17 @@ class Theorem:
     source: str
     derivation: Derivation | NoDerivation
     attained: Draw | None = None
+    nearby: Nearby | None = None
     completes: str = ""
     where: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
-    formulas: Mapping[str, sp.Expr] = field(default_factory=dict)
+    formulas: Mapping[str, sp.Basic] = field(default_factory=dict)
+    definitions: Mapping[str, Definition] = field(default_factory=dict)
     slack: float = 1e-9
 
     def __post_init__(self) -> None:
         _check_relation(self.relation)
         check_kind("derivation", self.derivation, (Derivation, NoDerivation))
-        names = [*WORDS, *map(str, self.where), *self.formulas]
+        names = [*WORDS, *map(str, self.where), *self.formulas, *self.definitions]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"formulas of {self.name} has {_listed(twice)}, which is taken")
         asked = set(PLACEHOLDER.findall(self.statement))
@@ -166,7 +249,7 @@ class Theorem:
                 f"statement of {self.name} asks for {_listed(unknown)}; "
                 f"there are {_listed(self._words())}"
             )
-        if idle := self.formulas.keys() - asked:
+        if idle := {*self.formulas, *self.definitions} - asked:
             raise ValueError(f"formulas of {self.name} has {_listed(idle)}, which it never shows")
 
     @property
@@ -179,11 +262,31 @@ class Theorem:
         return evaluate(self.expression, self.values(instance))
 
     def check(self, count: int = 1000, *, seed: int = 0) -> Sweep:
-        """Sweep `count` random instances that satisfy the assumptions."""
+        """Sweep `count` random instances that satisfy the assumptions, and climb from the worst."""
         if count < 1:
             raise ValueError(f"count is {count}; a sweep needs at least one instance")
         generator = _generator(seed)
-        return self._sweep([self.draw(generator) for _ in range(count)])
+        instances = [self.draw(generator) for _ in range(count)]
+        sweep = self._sweep(instances)
+        if self.nearby is None:
+            return sweep
+        worst = sweep.nearest_to_violation()[:CLIMBERS].tolist()
+        return sweep.then(self._climb([instances[i] for i in worst], count, generator))
+
+    def _climb(self, instances: list[Instance], count: int, generator: torch.Generator) -> Sweep:
+        """Move each instance about, and stay where it is nearer to a violation."""
+        assert self.nearby is not None
+        best = self._sweep(instances)
+        for _ in range(count // (4 * len(instances))):
+            moved = [self.nearby(instance, generator) for instance in instances]
+            sweep = self._sweep(moved)
+            better = sweep.nearness > best.nearness
+            instances = [
+                new if gain else old
+                for old, new, gain in zip(instances, moved, better.tolist(), strict=True)
+            ]
+            best = best.where(better, sweep)
+        return best
 
     def drop(self, *, seed: int = 0) -> dict[str, Sweep]:
         """For each assumption that can be dropped: its statement, and a sweep that must fail."""
@@ -192,6 +295,14 @@ class Theorem:
             for assumption in self.assumptions
             if assumption.violate is not None
         }
+
+    def fails(self, instance: Instance) -> list[str]:
+        """The assumptions that the instance does not satisfy, of those that can be computed."""
+        return [
+            assumption.statement
+            for assumption in self.assumptions
+            if assumption.holds is not None and not assumption.holds(instance)
+        ]
 
     def attain(self, *, seed: int = 0) -> Sweep | None:
         """A sweep over one instance on which the two sides are equal; None if none is known."""
@@ -215,6 +326,8 @@ class Theorem:
         each dropped assumption.
         """
         verdicts = list(self.derivation.verify())
+        verdicts += self._covered()
+        verdicts += self._defined()
         sweep = self.check(count)
         verdicts.append(Verdict(f"sweep: {self.title}", sweep.passed, sweep.summary()))
         if (met := self.attain()) is not None:
@@ -225,11 +338,46 @@ class Theorem:
             verdicts.append(Verdict(f"dropped: {statement}", broken.broken, detail))
         return tuple(verdicts)
 
+    def _covered(self) -> list[Verdict]:
+        """Whether the steps speak of all values that instances have."""
+        if not self.derivation.steps:
+            return []
+        generator = _generator(1)
+        drawn = [dict(self.values(self.draw(generator))) for _ in range(COVERED)]
+        for values in drawn:
+            for symbol, meaning in self.where.items():
+                values[symbol] = evaluate(meaning.subs(self.where), values)
+        # A corollary holds under a condition that the statement states.
+        conditions = [formula for formula in self.formulas.values() if isinstance(formula, sp.Rel)]
+        missed = [
+            step.claim
+            for step in self.derivation.steps
+            if not all(step.allows(values, conditions=conditions) for values in drawn)
+        ]
+        detail = f"the values of {COVERED} instances lie in the domains of all steps"
+        if missed:
+            detail = f"some instance lies outside the domain of: {missed[0]}"
+        return [Verdict(f"domains: {self.title}", not missed, detail)]
+
+    def _defined(self) -> list[Verdict]:
+        """Whether the statement's definitions agree with the code."""
+        generator = _generator(2)
+        instances = [self.draw(generator) for _ in range(DEFINED)]
+        return [
+            Verdict(
+                f"defined: {latex(definition.meaning)}",
+                all(definition.agrees(instance) for instance in instances),
+                f"against the code, on {DEFINED} instances",
+            )
+            for definition in self.definitions.values()
+        ]
+
     def _words(self) -> dict[str, str]:
         """What stands for each placeholder."""
         words = {"quantity": self.quantity, "relation": self.relation.latex}
         words |= {str(symbol): latex(meaning) for symbol, meaning in self.where.items()}
         words |= {name: latex(formula) for name, formula in self.formulas.items()}
+        words |= {name: latex(found.meaning) for name, found in self.definitions.items()}
         return words | {"bound": latex(self.bound)}
 
     def to_markdown(self) -> str:
@@ -281,8 +429,9 @@ class Refutation:
         """One verdict: it passes when the counterexample does contradict the claim."""
         measured, claimed = self.measured_and_claimed()
         pair = torch.tensor([measured, claimed], dtype=torch.float64)
-        # A number that is none contradicts nothing.
-        stands = bool(self.relation.holds(pair[:1], pair[1:], self.margin) | pair.isnan().any())
+        # Numbers that are not finite contradict nothing.
+        finite = bool(pair.isfinite().all())
+        stands = not finite or bool(self.relation.holds(pair[:1], pair[1:], self.margin))
         detail = f"measured {measured:.4g}; claimed {self.relation.value} {claimed:.4g}"
         return (Verdict(f"refuted: {self.title}", not stands, detail),)
 

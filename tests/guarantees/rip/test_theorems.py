@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from unrolled.guarantees import evaluate
 from unrolled.guarantees.rip import (
+    adaptive_thresholds,
     fixed_thresholds,
     instances,
     isometry_thresholds,
@@ -22,6 +23,12 @@ from unrolled.guarantees.rip.matrices import nearly_orthonormal, simplex, spikes
 from unrolled.isometry.coherence import coherence, generalised_coherence
 from unrolled.isometry.constants import isometry_constant
 from unrolled.sensing import analytic_weights, equiangular_frame, gaussian, identity_hadamard
+
+THRESHOLDS = (
+    fixed_thresholds.FIXED_THRESHOLDS,
+    isometry_thresholds.ISOMETRY_THRESHOLDS,
+    adaptive_thresholds.ADAPTIVE_THRESHOLDS,
+)
 
 
 def test_the_frame_attains_its_certificate_in_every_layer():
@@ -42,7 +49,7 @@ def test_the_rate_of_adaptive_thresholds_is_attained_in_every_layer(sparsity, ex
     instance = extremal(sparsity, extra, delta, depth=8, amplitude=amplitude)
     order = 3 * sparsity + 2 * extra - 1
     assert float(isometry_constant(instance.operator, order)) == pytest.approx(delta, rel=1e-9)
-    errors = (instance.iterates() - instance.signal).norm(dim=(1, 2))
+    errors = (instance.iterates - instance.signal).norm(dim=1)
     expected = 0.6 ** torch.arange(9, dtype=torch.float64) * instance.signal.norm()
     torch.testing.assert_close(errors, expected, rtol=1e-6, atol=0)
 
@@ -93,10 +100,9 @@ def test_the_closed_form_is_the_recursion(mu, sparsity, start, noise, leak, tail
         assert float(theta) == pytest.approx(mu * E + noise + leak, rel=1e-9, abs=1e-12)
         E = (2 * sparsity - 1) * mu * E + sparsity * (2 * noise + leak + mu * tail)
     f = fixed_thresholds
-    if abs((2 * sparsity - 1) * mu - 1) > 0.01:
-        values = {f.mu: mu, f.s: sparsity, f.E0: start, f.nu: noise, f.tau: leak, f.tail: tail}
-        closed = evaluate(f.FIXED_THRESHOLDS.expression, {**values, f.K: depth})
-        assert float(chosen.certificate[-1]) == pytest.approx(closed, rel=1e-6, abs=1e-9)
+    values = {f.mu: mu, f.s: sparsity, f.E0: start, f.nu: noise, f.tau: leak, f.tail: tail}
+    closed = evaluate(f.FIXED_THRESHOLDS.expression, {**values, f.K: depth})
+    assert float(chosen.certificate[-1]) == pytest.approx(closed, rel=1e-9, abs=1e-12)
 
 
 @given(
@@ -118,19 +124,67 @@ def test_isometry_certificates_are_their_recursion(constants, sparsity, noise, t
         assert float(theta) == pytest.approx(high * E + (1 + low) ** 0.5 * both, rel=1e-9)
         E = (low + root * high) * E + (1 + root) * (1 + low) ** 0.5 * both
     i = isometry_thresholds
-    if abs(low + root * high - 1) > 0.01:
-        values = {i.delta_s: low, i.delta_next: high, i.s: sparsity, i.E0: 2.0, i.K: depth}
-        values |= {i.epsilon: noise, i.tail_norm: l2, i.tail_sum: l1}
-        closed = evaluate(i.ISOMETRY_THRESHOLDS.expression, values)
-        assert float(chosen.certificate[-1]) == pytest.approx(closed, rel=1e-6, abs=1e-9)
+    values = {i.delta_s: low, i.delta_next: high, i.s: sparsity, i.E0: 2.0, i.K: depth}
+    values |= {i.epsilon: noise, i.tail_norm: l2, i.tail_sum: l1}
+    closed = evaluate(i.ISOMETRY_THRESHOLDS.expression, values)
+    assert float(chosen.certificate[-1]) == pytest.approx(closed, rel=1e-9, abs=1e-12)
 
 
-def test_a_bound_without_its_tail_term_is_caught():
-    theorem = isometry_thresholds.ISOMETRY_THRESHOLDS
-    told_no_tail = {isometry_thresholds.tail_norm: 0.0, isometry_thresholds.tail_sum: 0.0}
-    blind = replace(theorem, values=lambda instance: {**instance.told, **told_no_tail})
+def test_on_the_frame_two_entries_have_the_rate_one_and_a_bound_that_holds():
+    f, generator = fixed_thresholds, torch.Generator().manual_seed(0)
+    frame = equiangular_frame(dtype=torch.float64)
+    assert f.rate.subs({f.mu: sp.Rational(1, 3), f.s: 2}) == 1
+    for _ in range(20):
+        signal, support = instances.random_signal(generator, 16, 2, tail=0.01)
+        noise = 0.01 * torch.randn(1, 6, generator=generator, dtype=torch.float64)
+        found = instances.Recovery(frame, signal, noise, frame.dense(), support)
+        instance = f._planned(found, 2, 12)
+        exact = {**instance.told, f.mu: sp.Rational(1, 3)}  # where (1 − ρ^K)/(1 − ρ) is undefined
+        bound = evaluate(f.FIXED_THRESHOLDS.expression, exact)
+        added = 2 * (2 * exact[f.nu] + exact[f.tau] + exact[f.tail] / 3)
+        assert bound == pytest.approx(exact[f.E0] + 12 * added)
+        assert instance.error(1) <= bound
+        assert instance.false_positives() == 0
+
+
+@pytest.mark.parametrize("term", ["noise_term", "tail_term"])
+@pytest.mark.parametrize("theorem", THRESHOLDS, ids=lambda theorem: theorem.name)
+def test_a_bound_with_half_of_a_term_is_caught(theorem, term):
+    halved = replace(theorem, bound=theorem.bound - theorem.formulas[term] / 2)
     assert theorem.check(300).passed
-    assert not blind.check(300).passed
+    assert not halved.check(300).passed
+
+
+@pytest.mark.parametrize("theorem", THRESHOLDS, ids=lambda theorem: theorem.name)
+def test_a_noise_term_smaller_by_a_hundredth_is_caught(theorem):
+    less = replace(theorem, bound=theorem.bound - theorem.formulas["noise_term"] / 100)
+    assert not less.check(300).passed
+
+
+def test_instances_are_at_the_edges_of_what_the_theorems_say():
+    generator = torch.Generator().manual_seed(0)
+    f, i, a = fixed_thresholds, isometry_thresholds, adaptive_thresholds
+    for module, theorem in ((f, f.FIXED_THRESHOLDS), (i, i.ISOMETRY_THRESHOLDS)):
+        drawn = [theorem.draw(generator) for _ in range(200)]
+        rates = [evaluate(module.rate, instance.told) for instance in drawn]
+        assert min(rates) == 0
+        assert max(rates) > 1
+        assert any(int(instance.support.sum()) < instance.told[f.s] for instance in drawn)
+        assert any(instance.told[f.E0] > 1.01 * _size(instance, module) for instance in drawn)
+    drawn = [a.ADAPTIVE_THRESHOLDS.draw(generator) for _ in range(200)]
+    assert min(evaluate(a.rate, instance.told) for instance in drawn) == 0
+
+
+def _size(instance, module):
+    return instances.norm(instance.inside, 1 if module is fixed_thresholds else 2)
+
+
+@pytest.mark.parametrize("sparsity", [1, 4, 100])
+def test_tails_come_near_to_their_bound_where_many_entries_are_kept(sparsity):
+    root = sparsity**0.5
+    assert isometry_thresholds.tail_reached(sparsity) == pytest.approx(root / (1 + root))
+    reached = adaptive_thresholds.tail_reached(sparsity)
+    assert reached == pytest.approx(1 / (1 + 1 / root + 1 / (1 + sparsity) ** 0.5))
 
 
 def test_constants_of_spikes_and_walsh_functions():
@@ -294,6 +348,11 @@ Y = torch.ones(1, 2, dtype=torch.float64)
         (lambda: extremal(1, 0, 0.1, depth=1), "extra"),
         (lambda: extremal(1, 1, 0.8, depth=1), "delta"),
         (lambda: extremal(1, 1, 0.1, depth=1, amplitude=0), "amplitude"),
+        (lambda: adaptive_thresholds.orthonormal(0, 1), "sparsity"),
+        (lambda: adaptive_thresholds.orthonormal(1, 0), "extra"),
+        (lambda: adaptive_thresholds.orthonormal(1, 1, noise=-1.0), "noise"),
+        (lambda: isometry_thresholds.orthonormal(0), "sparsity"),
+        (lambda: isometry_thresholds.orthonormal(1, tail=-1.0), "tail"),
         (lambda: fixed_thresholds.on_frame(0), "depth"),
         (lambda: fixed_thresholds.on_frame(3, -1.0), "amplitude"),
         (lambda: with_thresholds(A, A, torch.tensor([0.1, -0.1])), "thresholds"),

@@ -259,7 +259,7 @@ def closed_form() -> Explorable:
                     Sequence(
                         index=position,
                         range=(0, ex.K),
-                        series={"closed form": ex.gaussian_error.subs(ex.K, position)},
+                        series={"closed form": ex.gaussian_error_summed.subs(ex.K, position)},
                     ),
                     Points(
                         rows=layers,

@@ -12,7 +12,6 @@ from torch import Tensor
 from unrolled.guarantees import evaluate
 from unrolled.guarantees.convergence import best_tied, conjugate_gradient_error, rate, trap
 from unrolled.guarantees.convergence import symbols as ex
-from unrolled.guarantees.convergence.instances import Unrolled
 from unrolled.iterations import chebyshev_steps, gauss_steps, tied_step
 from unrolled.networks import GradientNet
 from unrolled.teaching import Misconception, Option, QuickCheck
@@ -174,21 +173,11 @@ STATE_EVOLUTION = QuickCheck.numeric(
 )
 
 
-def _gradient_descent(start: Unrolled, *, iterations: int = 2000, lr: float = 0.1) -> Tensor:
-    steps = start.steps.clone().requires_grad_()
-    for _ in range(iterations):
-        p = (1 - steps[:, None] * start.eigenvalues).prod(0)
-        (gradient,) = torch.autograd.grad((start.weights * p**2).sum(), steps)
-        with torch.no_grad():
-            steps -= lr * gradient
-    return steps.detach()
-
-
 @cache
 def _end_of_training() -> tuple[float, float, float, float]:
     """Losses: after training from equal steps, best tied, best of all, Chebyshev's."""
     start = trap.eight_atoms()
-    trained = _gradient_descent(start)
+    trained = trap.gradient_descent(start, iterations=2000, lr=0.1)
     _, tied = best_tied(start.eigenvalues, start.weights, start.depth)
     best = gauss_steps(start.eigenvalues, start.weights, start.depth)
     chebyshev = chebyshev_steps(start.low, start.high, start.depth)

@@ -163,7 +163,7 @@ def three_terms() -> Explorable:
                         index=k,
                         range=(0, DEEPEST),
                         series={
-                            name: term.subs(fixed.rho, fixed.rate).subs(amount)
+                            name: term.doit().subs(fixed.rho, fixed.rate).subs(amount)
                             for name, term in reversed(terms.items())
                         },
                         mark="area",
@@ -212,7 +212,7 @@ def _rows() -> tuple[dict[str, list], dict[str, list]]:
 def certificates() -> Explorable:
     """The worst error of a hundred signals against the certificate, layer after layer."""
     told, measured = _rows()
-    position = fixed.certificate.subs(fixed.rho, fixed.rate)
+    position = fixed.certificate.doit().subs(fixed.rho, fixed.rate)
     line = position.subs({E0: 1, fixed.tau: 0, fixed.tail: 0, K: k})
     return Explorable(
         name="rip.certificates",

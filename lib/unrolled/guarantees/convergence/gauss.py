@@ -8,14 +8,25 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from unrolled.guarantees import AT_LEAST, EQUAL, Assumption, Derivation, NoDerivation, Step, Theorem
+from unrolled.guarantees import (
+    AT_LEAST,
+    EQUAL,
+    Assumption,
+    Definition,
+    Derivation,
+    NoDerivation,
+    Step,
+    Theorem,
+)
 from unrolled.guarantees.convergence import instances
+from unrolled.iterations import gauss_steps
 
 _lam, _g, _eta = sp.symbols("lambda g eta", real=True)
 
 # Σ q_j(0)² over polynomials orthonormal for ν.
 S = sp.Symbol("S", positive=True)
 _c1, _c2, _c3, _q1, _q2, _q3 = sp.symbols("c_0 c_1 c_2 q_0 q_1 q_2", real=True)
+_theta = sp.Symbol("theta_k", positive=True)
 
 
 def christoffel_sum(eigenvalues: Tensor, weights: Tensor, depth: int) -> float:
@@ -47,17 +58,39 @@ def _perturbed(generator: torch.Generator) -> instances.Unrolled:
     return instance.with_steps(instances.random_steps(generator, instance))
 
 
-def _wrong_weights(generator: torch.Generator) -> instances.Unrolled:
-    instance = instances.best_average(generator)
-    while instance.depth < 2:
+def _positive(generator: torch.Generator) -> instances.Unrolled:
+    while True:
         instance = instances.best_average(generator)
-    return replace(instance, weights=instance.weights.flip(0))
+        if instance.eigenvalues[0] > 0:
+            return instance
+
+
+def _wrong_weights(generator: torch.Generator) -> instances.Unrolled:
+    # Fitted to an error at small eigenvalues, used on one at large ones.
+    instance = _positive(generator)
+    tilted = 10 ** torch.linspace(0, 2, len(instance.weights), dtype=torch.float64)
+    used = replace(instance, weights=tilted / tilted.sum())
+    return used.with_steps(gauss_steps(used.eigenvalues, used.weights.flip(0), used.depth))
 
 
 def _too_deep(generator: torch.Generator) -> instances.Unrolled:
-    # One root for each eigenvalue and one more layer: p vanishes on the support, J = 0 < 1/S.
-    instance = instances.best_average(generator)
-    return instance.with_steps(1 / instance.eigenvalues)
+    # One root for each eigenvalue, which are more than K: p vanishes on the support.
+    instance = _positive(generator)
+    unneeded = len(instance.eigenvalues) - instance.depth
+    return replace(instance, steps=1 / instance.eigenvalues, extra=unneeded)
+
+
+def _gauss_nodes(instance: instances.Unrolled) -> Tensor:
+    """The nodes of the K-point Gauss rule of λ dν, smallest first: λ compressed to polynomials."""
+    powers = (instance.eigenvalues[:, None] / instance.high) ** torch.arange(instance.depth)
+    weighed = (instance.weights * instance.eigenvalues).sqrt()[:, None] * powers
+    basis = torch.linalg.qr(weighed).Q
+    return torch.linalg.eigvalsh(basis.T @ (instance.eigenvalues[:, None] * basis))
+
+
+def _fitted(instance: instances.Unrolled) -> bool:
+    best = gauss_steps(instance.eigenvalues, instance.weights, instance.depth)
+    return torch.allclose(instance.steps, best, rtol=1e-9)
 
 
 _LAGRANGE = (
@@ -67,24 +100,39 @@ GAUSS = Theorem(
     name="convergence.gauss",
     title="The best steps on average are reciprocal Gauss nodes",
     statement=r"""
-        Let $\nu=\sum_i\mathbb{E}\langle u_i,e_0\rangle^2\,\delta_{\lambda_i}$ weigh each
-        eigenvalue by the error it carries, and let $q_0,q_1,\dots$ be the orthonormal
-        polynomials of $\nu$. Take $\eta_k=1/\theta_k$ with $\theta_1,\dots,\theta_K$ the nodes
+        Let the measure $\nu$ weigh each eigenvalue of $H$ by the mean square of the error
+        that its eigenvectors carry at the start, and let $q_0,q_1,\dots$ be the orthonormal
+        polynomials of $\nu$. Take $\eta_k=<<step>>$ with $\theta_1,\dots,\theta_K$ the nodes
         of the $K$-point Gauss rule of the measure $\lambda\,d\nu(\lambda)$. Then
 
         $$
-        <<quantity>> <<relation>> <<bound>>,\qquad S=\sum_{j=0}^{K}q_j(0)^2,
+        <<quantity>> <<relation>> <<bound>>,
         $$
 
-        no steps do better, and the minimisers are the permutations of these.
+        with $S$ the sum of the squares of $q_0,\dots,q_K$ at zero. No steps do better, and the
+        minimisers are the permutations of these.
         """,
     assumptions=(
-        Assumption(r"the steps are fitted to the measure $\nu$ they are used on", _wrong_weights),
+        Assumption(
+            r"the steps are fitted to the measure $\nu$ they are used on", _wrong_weights, _fitted
+        ),
+        Assumption(
+            r"there is no noise: $y=Ax^\star$",
+            lambda generator: instances.silenced(instances.best_average(generator)),
+            lambda instance: instance.noiseless,
+        ),
         Assumption(r"$\nu$ has more than $K$ points of support, at least $K$ of them positive"),
     ),
     quantity=r"\mathbb{E}\|x_K-x^\star\|^2=\int p^2\,d\nu",
     relation=EQUAL,
     bound=1 / S,
+    definitions={
+        "step": Definition(
+            1 / _theta,
+            lambda instance: {_theta: _gauss_nodes(instance)},
+            lambda instance: instance.steps,
+        )
+    },
     draw=instances.best_average,
     measure=instances.Unrolled.squared_error,
     values=_christoffel,
@@ -133,20 +181,28 @@ GAUSS_OPTIMAL = Theorem(
         $$
         """,
     assumptions=(
-        Assumption("the network has no more than $K$ layers", _too_deep),
+        Assumption(
+            "the network has no more than $K$ layers",
+            _too_deep,
+            lambda instance: instance.extra == 0,
+        ),
+        Assumption(
+            r"there is no noise: $y=Ax^\star$",
+            lambda generator: instances.solved_by_noise(_positive(generator)),
+            lambda instance: instance.noiseless,
+        ),
         Assumption(r"$\nu$ has more than $K$ points of support"),
     ),
-    quantity=r"\int p^2\,d\nu",
+    quantity=r"\mathbb{E}\|x_K-x^\star\|^2",
     relation=AT_LEAST,
     bound=1 / S,
     draw=_perturbed,
+    nearby=instances.nearby_steps,
     measure=instances.Unrolled.squared_error,
-    values=lambda i: {
-        S: christoffel_sum(i.eigenvalues, i.weights, min(i.depth, len(i.eigenvalues) - 1))
-    },
+    values=_christoffel,
     slack=1e-6,
     source="Christoffel's minimum property, classical.",
-    derivation=NoDerivation("the one of convergence.gauss shows it for every $p$ with $p(0)=1$."),
+    derivation=NoDerivation("the one of `convergence.gauss` shows it for every $p$ with $p(0)=1$."),
     attained=instances.best_average,
     completes=GAUSS.name,
 )

@@ -9,56 +9,98 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from unrolled.guarantees import AT_LEAST, EQUAL, Assumption, Derivation, NoDerivation, Step, Theorem
+from unrolled.guarantees import (
+    AT_LEAST,
+    EQUAL,
+    Assumption,
+    Definition,
+    Derivation,
+    NoDerivation,
+    Step,
+    Theorem,
+)
 from unrolled.guarantees.convergence.symbols import (
     K,
     c,
     decay,
+    decay_in_z,
     gaussian_error,
     gaussian_error_in_tau,
+    hyperbolic_cosine,
+    k,
+    lam,
     noise,
     noiseless_error,
     semicircle_step,
     state_evolution,
     tau,
+    tau_powers,
     v,
+    z,
 )
 from unrolled.guarantees.draw import integer, uniform
 from unrolled.iterations import amp, semicircle_steps
 from unrolled.networks import GradientNet
 from unrolled.sensing import DenseOperator
 
-_lam, _q = sp.symbols("lambda q", positive=True)
-_t, _phi = sp.symbols("t phi", positive=True)
-_k = sp.Symbol("k", integer=True, positive=True)
-_uk, _uk1, _G = sp.symbols("u_k u_{k-1} G_k", positive=True)
+_q, _before, _phi, _G = sp.symbols("q_k q_{k-1} phi G_k", real=True)
+_k = sp.Symbol("k", integer=True, nonnegative=True)
+
+# The layer, as matrices.
+_rows, _columns = sp.symbols("m n", integer=True, positive=True)
+_A = sp.MatrixSymbol("A", _rows, _columns)
+_x = sp.MatrixSymbol("x", _columns, 1)
+_y = sp.MatrixSymbol("y", _rows, 1)
+_eta = sp.Symbol("eta_k", real=True)
 
 
 @dataclass(frozen=True)
 class Sensing:
-    """A network under Gaussian sensing: ratio c = n/m, noise variance σ², steps (K,), ridge."""
+    """A network under Gaussian sensing.
+
+    Attributes:
+        ratio: c = n/m.
+        noise: the variance σ².
+        steps: (K,).
+        ridge: by how much the layers shrink.
+        extra: layers beyond the K that are allowed.
+    """
 
     ratio: float
     noise: float
     steps: Tensor
     ridge: float
+    extra: int = 0
 
     @property
     def depth(self) -> int:
-        return len(self.steps)
+        """K, the layers that are allowed."""
+        return len(self.steps) - self.extra
+
+    def last_layer(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """On a small matrix A (3, 2): A, y (3, 1), and x (2, 1) before and after the last layer."""
+        generator = torch.Generator().manual_seed(0)
+        A = torch.randn(3, 2, generator=generator, dtype=torch.float64)
+        y = torch.randn(1, 3, generator=generator, dtype=torch.float64)
+        net = GradientNet(A, steps=self.steps, ridge=self.ridge, learned=False)
+        *_, before, after = net.trajectory(y)
+        return A, y.T, before.T, after.T
 
 
-def marchenko_pastur(ratio: float, points: int = 4000) -> tuple[Tensor, Tensor, float]:
-    """Quadrature for the limiting spectrum of H: nodes, weights, and the mass at zero.
+def marchenko_pastur(ratio: float, points: int = 256) -> tuple[Tensor, Tensor, float]:
+    """Quadrature for the limiting spectrum of H: nodes, weights, and the weight at zero.
 
     A is m × n with independent N(0, 1/m) entries and n/m → ratio. Density
-    √((λ₊−λ)(λ−λ₋))/(2πcλ) on [(1−√c)², (1+√c)²] and an atom (1 − 1/c)₊ at 0.
+    √((λ₊−λ)(λ−λ₋))/(2πcλ) on [(1−√c)², (1+√c)²] and an atom (1 − 1/c)₊ at 0. Exact for polynomials
+    of degree up to 2·points: λ times the density is a semicircle, and what the nodes lack of the
+    mass of 1 is put at zero.
     """
     j = torch.arange(1, points + 1, dtype=torch.float64)
     angle = j * math.pi / (points + 1)
     nodes = 1 + ratio + 2 * math.sqrt(ratio) * torch.cos(angle)
     semicircle = 2 / (points + 1) * torch.sin(angle) ** 2
-    return nodes, semicircle / nodes, max(0.0, 1 - 1 / ratio)
+    weights = semicircle / nodes
+    return nodes, weights, 1 - float(weights.sum())
 
 
 def limiting_error(instance: Sensing) -> float:
@@ -76,10 +118,7 @@ def limiting_error(instance: Sensing) -> float:
 
 
 def _draw_sensing(generator: torch.Generator) -> Sensing:
-    # Within two per cent of c = 1 quadrature, not the theorem, loses digits.
-    ratio = 10 ** uniform(generator, 0.01, 1)
-    if integer(generator, 0, 1):
-        ratio = 1 / ratio
+    ratio = 1.0 if integer(generator, 0, 7) == 0 else 10 ** uniform(generator, -1, 1)
     variance = 0.0 if integer(generator, 0, 2) == 0 else 10 ** uniform(generator, -3, 1)
     depth = integer(generator, 1, 8)
     return Sensing(ratio, variance, semicircle_steps(ratio, variance, depth), variance)
@@ -98,30 +137,29 @@ def _without_ridge(generator: torch.Generator) -> Sensing:
 
 
 def _one_layer_more(generator: torch.Generator) -> Sensing:
-    return _Deeper(0.5, 0.1, semicircle_steps(0.5, 0.1, 4), 0.1)
+    return Sensing(0.5, 0.1, semicircle_steps(0.5, 0.1, 4), 0.1, extra=1)
 
 
-class _Deeper(Sensing):
-    """A network that secretly has one layer more than its depth says."""
-
-    @property
-    def depth(self) -> int:
-        return len(self.steps) - 1
+def _nearby_steps(instance: Sensing, generator: torch.Generator) -> Sensing:
+    factor = torch.randn(instance.depth, generator=generator, dtype=torch.float64)
+    return replace(instance, steps=instance.steps * (1 + 0.01 * factor))
 
 
 def _values(instance: Sensing) -> dict[sp.Symbol, float]:
     return {c: instance.ratio, noise: instance.noise, K: instance.depth}
 
 
-_error_shift = _lam / (_lam + noise) * (1 - (_lam + noise) * _q) ** 2 + noise / (_lam + noise)
+_shifted = lam + noise  # s
 GAUSSIAN = Theorem(
     name="convergence.gaussian",
     title="Closed form for Gaussian sensing",
     statement=r"""
-        Let $A$ have independent $\mathcal N(0,1/m)$ entries, $x^\star\sim(0,I)$,
-        $w\sim(0,\sigma^2I)$ and $n/m\to c$. Among all $K$-layer networks
-        $x\leftarrow x+\eta_k\bigl(A^\top(y-Ax)-\sigma^2x\bigr)$ from $x_0=0$ the best has, in the
-        limit and up to their order,
+        Let $A$ have independent Gaussian entries of mean zero, scaled so that the mean square of a
+        column's length is one. Let the entries of $x^\star$ be uncorrelated, of mean zero and
+        variance one, and those of the noise likewise, of variance $\sigma^2$. Let the unknowns and
+        the measurements grow, $c$ times as many unknowns as measurements. Among all $K$-layer
+        networks $x\leftarrow <<layer>>$ that start from the origin, the best has, in the limit and
+        up to their order,
 
         $$
         \eta_k=<<step>>,\qquad k=1,\dots,K,
@@ -137,22 +175,37 @@ GAUSSIAN = Theorem(
         \tau=<<tau>>.
         $$
 
-        From depth to depth, with $v_k$ the error of the best $k$-layer network, $v_0=1$ and
-        $v_{k+1}=<<evolution>>$. Without noise $v_K=<<noiseless>>$; for $c=1$ read the limit,
-        $1/(K+1)$.
+        From depth to depth, the error $v_k$ of the best $k$-layer network begins at one and obeys
+        $v_{k+1}=<<evolution>>$. Without noise $v_K=<<noiseless>>$.
         """,
     assumptions=(
-        Assumption(r"the layers shrink by $\sigma^2$, the noise variance", _without_ridge),
+        Assumption(
+            r"the layers shrink by $\sigma^2$, the noise variance",
+            _without_ridge,
+            lambda instance: instance.ridge == instance.noise,
+        ),
         Assumption(r"$n,m\to\infty$ with $n/m\to c$ (the spectrum is Marchenko–Pastur)"),
     ),
     quantity=r"v_K=\tfrac1n\,\mathbb E\|x_K-x^\star\|^2",
     relation=EQUAL,
     bound=gaussian_error_in_tau,
     where={tau: decay},
-    formulas={
-        "step": semicircle_step,
-        "evolution": state_evolution,
-        "noiseless": noiseless_error,
+    formulas={"evolution": state_evolution, "noiseless": noiseless_error},
+    definitions={
+        "layer": Definition(
+            _x + _eta * (_A.T * (_y - _A * _x) - noise * _x),
+            lambda instance: {
+                **dict(zip((_A, _y, _x), instance.last_layer()[:3], strict=True)),
+                _eta: float(instance.steps[-1]),
+                noise: instance.noise,
+            },
+            lambda instance: instance.last_layer()[3],
+        ),
+        "step": Definition(
+            semicircle_step,
+            lambda instance: {**_values(instance), k: torch.arange(1, instance.depth + 1)},
+            lambda instance: instance.steps.flip(0),
+        ),
     },
     draw=_draw_sensing,
     measure=limiting_error,
@@ -163,9 +216,10 @@ GAUSSIAN = Theorem(
         (
             Step.equal(
                 r"Noise only shifts the measure: with $s=\lambda+\sigma^2$, bias plus variance is "
-                r"the noiseless loss in $s$ with weight $\lambda/s$, plus a constant.",
-                (1 - _lam * _q) ** 2 + noise * _lam * _q**2,
-                _error_shift,
+                r"the noiseless loss in $s$ with weight $\lambda/s$, plus a constant; each times "
+                "$s$,",
+                _shifted * ((1 - lam * _q) ** 2 + noise * lam * _q**2),
+                lam * (1 - _shifted * _q) ** 2 + noise,
             ),
             Step.equal(
                 r"For Marchenko–Pastur, $\lambda\,d\mu$ is a semicircle; its orthogonal "
@@ -183,22 +237,35 @@ GAUSSIAN = Theorem(
                 1 - 1 / (1 + c + noise - c * (1 - v)),
                 state_evolution,
             ),
-            Step.equal(
-                r"and $G_k=\sinh(kt)/(\sqrt c\sinh((k+1)t))$ with $2\sqrt c\cosh t=1+c+\sigma^2$ "
-                r"solves it: $G_{k+1}(1+c+\sigma^2-cG_k)=1$.",
-                2 * sp.cosh(_t) * sp.sinh((_k + 1) * _t) - sp.sinh(_k * _t),
-                sp.sinh((_k + 2) * _t),
+            Step.at_most(
+                r"There is $z=\cosh t=\frac{1+c+\sigma^2}{2\sqrt c}$, since this is at least one,",
+                1,
+                hyperbolic_cosine,
+                gap=((1 - sp.sqrt(c)) ** 2 + noise) / (2 * sp.sqrt(c)),
             ),
             Step.equal(
-                r"With $\tau=e^{-t}$ the ratio of hyperbolic sines is the one in the theorem.",
-                1 - sp.sinh(K * _t) / (sp.sqrt(c) * sp.sinh((K + 1) * _t)),
-                gaussian_error_in_tau.subs(tau, sp.exp(-_t)),
+                r"and $\tau=e^{-t}=z-\sqrt{z^2-1}$, with which $z=(\tau+1/\tau)/2$.",
+                decay_in_z * (2 * z - decay_in_z),
+                1,
+                domain=(z >= 1,),
             ),
             Step.equal(
-                "Without noise the recursion takes $c^K(1-c)/(1-c^{K+1})$ to its successor.",
+                r"Then $G_k=\tau S_{k-1}/(\sqrt cS_k)$ with $S_k=\sum_{j=0}^k\tau^{2j}$ solves "
+                r"$G_{k+1}(1+c+\sigma^2-cG_k)=1$: multiplied out,",
+                (1 + tau**2) * tau_powers.subs(K, _k) - tau**2 * tau_powers.subs(K, _k - 1),
+                tau_powers.subs(K, _k + 1),
+            ),
+            Step.equal(
+                "and $v=1-G$ begins at one.",
+                sp.Subs(gaussian_error_in_tau, K, 0),
+                1,
+            ),
+            Step.equal(
+                r"Without noise the recursion takes $c^K/(1+c+\dots+c^K)$ to its successor,",
                 state_evolution.subs({noise: 0, v: noiseless_error}),
                 noiseless_error.subs(K, K + 1),
             ),
+            Step.equal("which begins at one, too.", sp.Subs(noiseless_error, K, 0), 1),
         )
     ),
 )
@@ -207,16 +274,23 @@ GAUSSIAN_OPTIMAL = Theorem(
     name="convergence.gaussian-optimal",
     title="No other steps do better under Gaussian sensing",
     statement="In the same setting every choice of $K$ steps has $<<quantity>> <<relation>> v_K$.",
-    assumptions=(Assumption("the network has no more than $K$ layers", _one_layer_more),),
+    assumptions=(
+        Assumption(
+            "the network has no more than $K$ layers",
+            _one_layer_more,
+            lambda instance: instance.extra == 0,
+        ),
+    ),
     quantity=r"\tfrac1n\,\mathbb E\|x_K-x^\star\|^2",
     relation=AT_LEAST,
     bound=gaussian_error,
     draw=_any_steps,
+    nearby=_nearby_steps,
     measure=limiting_error,
     values=_values,
     slack=1e-7,
     source="The theorem on Gauss nodes, for the shifted measure.",
-    derivation=NoDerivation("it is convergence.gauss-optimal for the shifted measure."),
+    derivation=NoDerivation("it is `convergence.gauss-optimal` for the shifted measure."),
     attained=_draw_sensing,
     completes=GAUSSIAN.name,
 )
@@ -241,9 +315,9 @@ def _draw_measurements(generator: torch.Generator) -> Measurements:
     m, n = integer(generator, 1, 12), integer(generator, 1, 12)
     # Not Gaussian on purpose: the identity is algebraic.
     A = torch.rand(m, n, generator=generator, dtype=torch.float64) - 0.3
+    A = A / torch.linalg.matrix_norm(A, 2) * 10 ** uniform(generator, -1, 0.5)
     y = torch.randn(1, m, generator=generator, dtype=torch.float64)
-    variance = uniform(generator, 0, 2)
-    A = A / torch.linalg.matrix_norm(A, 2)
+    variance = 0.0 if integer(generator, 0, 3) == 0 else uniform(generator, 0, 2)
     return Measurements(A, y, variance, integer(generator, 1, 8), variance)
 
 
@@ -260,24 +334,25 @@ def closed_form_net(A: Tensor, variance: float, depth: int) -> GradientNet:
 
 
 def amp_discrepancy(instance: Measurements) -> float:
-    """‖x_K of the network − x_K of AMP‖ / ‖x_K of AMP‖."""
+    """‖x_K of the network − x_K of AMP‖ over the largest ‖x_k‖ of AMP."""
     operator = DenseOperator(instance.A)
     iterates = amp(operator, instance.y, noise=instance.assumed_noise, depth=instance.depth)
     output = closed_form_net(instance.A, instance.noise, instance.depth)(instance.y)
-    return float((output - iterates[-1]).norm() / iterates[-1].norm())
+    return float((output - iterates[-1]).norm() / iterates.norm(dim=2).max())
 
 
 def _polynomials(depth: int) -> Step:
     """AMP's u_K against the network's ∏(1 − s/θ_k) = c^{K/2}U_K(z − s/2√c)/(c^{K/2}U_K(z))."""
     previous, current, gain = sp.Integer(0), sp.Integer(0), sp.Integer(0)
-    s = _lam + noise
     for _ in range(depth):
         following = 1 / sp.together(1 + c + noise - c * gain)
         # At k = 0 the term with q_{−1} has G_0 = 0 before it.
-        new = following * (1 + (1 + c - _lam) * current - c * gain * previous)
+        new = following * (1 + (1 + c - lam) * current - c * gain * previous)
         previous, current, gain = current, sp.together(new), sp.together(following)
-    at, zero = 1 + c - _lam, 1 + c + noise
-    return Step.equal("case", 1 - s * current, _second_kind(depth, at) / _second_kind(depth, zero))
+    at, zero = 1 + c - lam, 1 + c + noise
+    return Step.equal(
+        "case", 1 - _shifted * current, _second_kind(depth, at) / _second_kind(depth, zero)
+    )
 
 
 def _second_kind(depth: int, argument: sp.Expr) -> sp.Expr:
@@ -293,8 +368,8 @@ AMP = Theorem(
     title="The best network ends where AMP ends",
     statement=r"""
         Run the network of the theorem on Gaussian sensing for $K$ layers, and Bayes-optimal AMP for
-        a Gaussian prior for $K$ iterations, on the same $A$ and $y$ with $c=n/m$ and
-        $A^\top y\ne0$. They end at the same vector,
+        a Gaussian prior for $K$ iterations, on the same $A$ and $y$ with $c=<<ratio>>$. They end at
+        the same vector,
 
         $$
         <<quantity>> <<relation>> <<bound>>,
@@ -303,10 +378,27 @@ AMP = Theorem(
         for every such $A$ and $y$, although the network has no Onsager term (the memory
         $cG_kz_{k-1}$ in AMP's residual) and the iterates before the last in general differ.
         """,
-    assumptions=(Assumption("AMP and the network assume the same noise variance", _mismatched),),
-    quantity=r"\|x_K^{\text{net}}-x_K^{\text{AMP}}\|\,/\,\|x_K^{\text{AMP}}\|",
+    assumptions=(
+        Assumption(
+            "AMP and the network assume the same noise variance",
+            _mismatched,
+            lambda instance: instance.assumed_noise == instance.noise,
+        ),
+        Assumption(
+            r"$A^\top y\ne0$, so that AMP moves at all",
+            holds=lambda instance: bool((instance.y @ instance.A).any()),
+        ),
+    ),
+    quantity=r"\frac{\|x_K^{\text{net}}-x_K^{\text{AMP}}\|}{\max_k\|x_k^{\text{AMP}}\|}",
     relation=EQUAL,
     bound=sp.Integer(0),
+    definitions={
+        "ratio": Definition(
+            _columns / _rows,
+            lambda instance: dict(zip((_rows, _columns), instance.A.shape, strict=True)),
+            lambda instance: instance.ratio,
+        )
+    },
     draw=_draw_measurements,
     measure=amp_discrepancy,
     values=lambda _: {},
@@ -318,14 +410,8 @@ AMP = Theorem(
                 r"Write $x_k=q_k(H)A^\top y$ and $u_k=1-sq_k$, $s=\lambda+\sigma^2$. Eliminating "
                 r"the residual from AMP's two lines gives $q_{k+1}/G_{k+1}=1+(1+c-\lambda)q_k-"
                 r"cG_kq_{k-1}$; in terms of $u$, with $1/G_{k+1}=1+c+\sigma^2-cG_k$,",
-                (1 + c + noise - c * _G)
-                - (_lam + noise)
-                * (
-                    1
-                    + (1 + c - _lam) * (1 - _uk) / (_lam + noise)
-                    - c * _G * (1 - _uk1) / (_lam + noise)
-                ),
-                (1 + c - _lam) * _uk - c * _G * _uk1,
+                (1 + c + noise - c * _G) - _shifted * (1 + (1 + c - lam) * _q - c * _G * _before),
+                (1 + c - lam) * (1 - _shifted * _q) - c * _G * (1 - _shifted * _before),
             ),
             Step.equal(
                 r"Divided by $G_1\cdots G_{k+1}$ this is $\Pi_{k+1}=(1+c-\lambda)\Pi_k-"

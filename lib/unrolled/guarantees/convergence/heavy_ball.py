@@ -5,14 +5,25 @@ from __future__ import annotations
 import sympy as sp
 import torch
 
-from unrolled.guarantees import EQUAL, Assumption, Derivation, Step, Theorem
-from unrolled.guarantees.convergence.symbols import accelerated_rate, kappa, r
+from unrolled.guarantees import EQUAL, Assumption, Definition, Derivation, Step, Theorem, evaluate
+from unrolled.guarantees.convergence.symbols import accelerated_rate, kappa, lam, r
 from unrolled.guarantees.draw import uniform
-from unrolled.iterations import heavy_ball_parameters
+from unrolled.iterations import heavy_ball, heavy_ball_parameters
+from unrolled.sensing import DenseOperator
 
-_eta = (1 + accelerated_rate) ** 2 / kappa
-_lam = sp.Symbol("lambda", positive=True)
-_trace = 1 + accelerated_rate**2 - _eta * _lam
+_M = sp.Symbol("M", positive=True)
+_step = (1 + r) ** 2 / _M
+_momentum = r**2
+# Of the iteration matrix at an eigenvalue, with m scaled to 1.
+_scaled = {r: accelerated_rate, _M: kappa}
+_trace = (1 + _momentum - _step * lam).subs(_scaled)
+
+# The layer, as matrices.
+_rows, _columns = sp.symbols("m n", integer=True, positive=True)
+_A = sp.MatrixSymbol("A", _rows, _columns)
+_y = sp.MatrixSymbol("y", _rows, 1)
+_x, _before = (sp.MatrixSymbol(name, _columns, 1) for name in ("x", "z"))
+_eta, _beta = sp.symbols("eta beta", nonnegative=True)
 
 
 def _draw_eigenvalue(generator: torch.Generator) -> tuple[float, float]:
@@ -35,13 +46,32 @@ def heavy_ball_radius(instance: tuple[float, float]) -> float:
     return float(torch.linalg.eigvals(matrix).abs().max())
 
 
+def _known(instance: tuple[float, float]) -> dict[sp.Symbol, float]:
+    condition, _ = instance
+    return {r: evaluate(accelerated_rate, {kappa: condition}), _M: condition}
+
+
+def _iterates(instance: tuple[float, float]) -> torch.Tensor:
+    """Heavy ball on two eigenvalues, from 0 to a signal of ones, (4, 2, 1)."""
+    condition, _ = instance
+    return heavy_ball(_operator(instance), _measured(instance), low=1.0, high=condition, depth=3).mT
+
+
+def _operator(instance: tuple[float, float]) -> DenseOperator:
+    return DenseOperator(torch.diag(torch.tensor(instance, dtype=torch.float64).sqrt()))
+
+
+def _measured(instance: tuple[float, float]) -> torch.Tensor:
+    return _operator(instance).forward(torch.ones(1, 2, dtype=torch.float64))
+
+
 HEAVY_BALL = Theorem(
     name="convergence.heavy-ball",
     title="Two fixed numbers reach the same rate",
     statement=r"""
-        Polyak's heavy ball $x\leftarrow x+\eta A^\top(y-Ax)+\beta(x-x^-)$ with the fixed
-        $\beta=r^2$ and $\eta=(1+r)^2/M$ multiplies the pair $(e_k,e_{k-1})$, at every eigenvalue
-        in $[m,M]$, by a matrix whose spectral radius is
+        Polyak's heavy ball $x\leftarrow <<layer>>$, where $z$ is the iterate before $x$, with the
+        fixed $\beta=<<momentum>>$ and $\eta=<<step>>$ multiplies the pair $(e_k,e_{k-1})$, at every
+        eigenvalue in $[m,M]$, by a matrix whose spectral radius is
 
         $$
         <<quantity>> <<relation>> <<bound>>,\qquad r=<<r>>.
@@ -49,11 +79,37 @@ HEAVY_BALL = Theorem(
 
         So memory does what layer-wise steps do: asymptotically both gain a factor $r$ per layer.
         """,
-    assumptions=(Assumption(r"the eigenvalue lies in $[m,M]$, $M=\kappa m$", _too_large),),
+    assumptions=(
+        Assumption(
+            r"the eigenvalue lies in $[m,M]$, $M=\kappa m$",
+            _too_large,
+            lambda instance: 1 <= instance[1] <= instance[0],
+        ),
+    ),
     quantity=r"\varrho",
     relation=EQUAL,
     bound=r,
     where={r: accelerated_rate},
+    definitions={
+        "layer": Definition(
+            _x + _eta * _A.T * (_y - _A * _x) + _beta * (_x - _before),
+            lambda instance: {
+                _A: _operator(instance).dense(),
+                _y: _measured(instance).T,
+                _x: _iterates(instance)[2],
+                _before: _iterates(instance)[1],
+                _eta: heavy_ball_parameters(1.0, instance[0])[0],
+                _beta: heavy_ball_parameters(1.0, instance[0])[1],
+            },
+            lambda instance: _iterates(instance)[3],
+        ),
+        "momentum": Definition(
+            _momentum, _known, lambda instance: heavy_ball_parameters(1.0, instance[0])[1]
+        ),
+        "step": Definition(
+            _step, _known, lambda instance: heavy_ball_parameters(1.0, instance[0])[0]
+        ),
+    },
     draw=_draw_eigenvalue,
     measure=heavy_ball_radius,
     values=lambda instance: {kappa: instance[0]},
@@ -61,21 +117,26 @@ HEAVY_BALL = Theorem(
     source="Polyak (1964).",
     derivation=Derivation(
         (
-            Step.equal(
-                r"The matrix has determinant $r^2$ and trace $1+r^2-\eta\lambda$. At $\lambda=1$ "
-                r"(scaled to $m=1$) the trace is $2r$: its eigenvalue $r$ is double,",
-                _trace.subs(_lam, 1),
+            Step.at_most(
+                r"The matrix has determinant $\beta=r^2$ and trace $1+\beta-\eta\lambda$. With $m$ "
+                r"scaled to $1$ the trace is at most $2r$,",
+                _trace,
                 2 * accelerated_rate,
+                gap=_step.subs(_scaled) * (lam - 1),
+                domain=(lam >= 1,),
             ),
-            Step.equal(
-                r"at $\lambda=\kappa$ its eigenvalue $-r$ is,",
-                _trace.subs(_lam, kappa),
+            Step.at_most(
+                r"and at least $-2r$,",
                 -2 * accelerated_rate,
+                _trace,
+                gap=_step.subs(_scaled) * (kappa - lam),
+                domain=(lam <= kappa,),
             ),
             Step.equal(
-                r"and the trace is linear in $\lambda$, so in between it lies in $[-2r,2r]$: both "
-                r"eigenvalues are complex, of modulus $\sqrt{\det}=r$.",
-                sp.Derivative(_trace, _lam, _lam),
+                "so that the discriminant is nowhere positive: the eigenvalues are conjugate, or "
+                r"one that is double, with product $r^2$, hence of modulus $r$. It vanishes at the "
+                r"ends: here at $\lambda=\kappa$.",
+                sp.Subs(_trace**2 - 4 * _momentum.subs(_scaled), lam, kappa),
                 0,
             ),
         )

@@ -22,7 +22,8 @@ class Unrolled:
         weights: (n,), squared size of the initial error in each eigenvector, sum 1.
         steps: (K,).
         low, high: the interval that the eigenvalues are said to lie in.
-        noise: size of an error added to the measurements.
+        noise: an error added to the measurements, (n,) or of one size for all.
+        extra: layers beyond the K that are allowed.
     """
 
     eigenvalues: Tensor
@@ -30,15 +31,27 @@ class Unrolled:
     steps: Tensor
     low: float
     high: float
-    noise: float = 0.0
+    noise: float | Tensor = 0.0
+    extra: int = 0
 
     @property
     def depth(self) -> int:
-        return len(self.steps)
+        """K, the layers that are allowed."""
+        return len(self.steps) - self.extra
 
     @property
     def kappa(self) -> float:
         return self.high / self.low
+
+    @property
+    def inside(self) -> bool:
+        """Whether the eigenvalues lie where they are said to, but for rounding."""
+        least, largest = float(self.eigenvalues.min()), float(self.eigenvalues.max())
+        return least >= self.low * (1 - 1e-9) and largest <= self.high * (1 + 1e-9)
+
+    @property
+    def noiseless(self) -> bool:
+        return not torch.as_tensor(self.noise).any()
 
     def with_steps(self, steps: Tensor) -> Unrolled:
         return replace(self, steps=steps)
@@ -76,6 +89,24 @@ def measure(
     return low + (high - low) * position, weights / weights.sum()
 
 
+def silenced(instance: Unrolled) -> Unrolled:
+    """With noise that cancels the measurements, so that no layer moves."""
+    return replace(instance, noise=-(instance.eigenvalues * instance.weights).sqrt())
+
+
+def solved_by_noise(instance: Unrolled) -> Unrolled:
+    """With noise for which one gradient lands on x*, and layers that stay there.
+
+    The eigenvalues have to be positive.
+    """
+    size = instance.high
+    steps = torch.zeros_like(instance.steps)
+    steps[0] = 1 / size
+    root = instance.eigenvalues.sqrt()
+    noise = (size - instance.eigenvalues) / root * instance.weights.sqrt()
+    return replace(instance, steps=steps, noise=noise)
+
+
 def best_average(generator: torch.Generator) -> Unrolled:
     """A random measure with more atoms than layers, and the Gauss nodes' steps for it."""
     while True:
@@ -96,6 +127,19 @@ def random_steps(generator: torch.Generator, instance: Unrolled) -> Tensor:
     size = 10 ** uniform(generator, -3, 0.5)
     factor = torch.randn(instance.depth, generator=generator, dtype=torch.float64)
     return instance.steps * (1 + size * factor)
+
+
+def nearby_steps(instance: Unrolled, generator: torch.Generator) -> Unrolled:
+    """Each step moved by about a hundredth."""
+    factor = torch.randn(instance.depth, generator=generator, dtype=torch.float64)
+    return instance.with_steps(instance.steps * (1 + 0.01 * factor))
+
+
+def nearby_eigenvalues(instance: Unrolled, generator: torch.Generator) -> Unrolled:
+    """Each eigenvalue moved by about a twentieth of the interval, within it."""
+    shift = torch.randn(len(instance.eigenvalues), generator=generator, dtype=torch.float64)
+    moved = instance.eigenvalues + 0.05 * (instance.high - instance.low) * shift
+    return replace(instance, eigenvalues=moved.clamp(instance.low, instance.high))
 
 
 def extremal_points(low: float, high: float, depth: int) -> Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import sympy as sp
+from dataclasses import dataclass, replace
+
 import torch
 from torch import Tensor
 
@@ -16,41 +17,66 @@ from unrolled.networks import GradientNet
 from unrolled.training import mean_squared_error
 
 
-def _draw_training_set(generator: torch.Generator) -> tuple[Tensor, Tensor, int]:
+@dataclass(frozen=True)
+class TrainingSet:
+    """What a network of `depth` layers is trained on.
+
+    Attributes:
+        H: AᵀA, (n, n), positive definite.
+        X: (n, N), holds the signals as columns.
+        noise: (N, n), an error added to the measurements.
+    """
+
+    H: Tensor
+    X: Tensor
+    depth: int
+    noise: Tensor | float = 0.0
+
+    @property
+    def A(self) -> Tensor:
+        return torch.linalg.cholesky(self.H).T
+
+    @property
+    def clean(self) -> Tensor:
+        """The measurements without noise, (N, n)."""
+        return self.X.T @ self.A.T
+
+    def loss(self) -> float:
+        """The loss of the network with the steps that Lanczos finds."""
+        net = GradientNet(self.A, steps=lanczos_steps(self.H, self.X, self.depth), learned=False)
+        return float(mean_squared_error(net, self.clean + self.noise, self.X.T))
+
+    def least_loss(self) -> float:
+        """The least loss, independently of Lanczos: least squares over all polynomials."""
+        eigenvalues, basis = torch.linalg.eigh(self.H)
+        weights = (basis.T @ self.X).square().mean(1)
+        return conjugate_gradient_error(eigenvalues, weights, self.depth)
+
+
+def _draw_training_set(generator: torch.Generator) -> TrainingSet:
     n, signals = integer(generator, 4, 20), integer(generator, 1, 30)
     low, high = instances.interval(generator, 100.0)
     eigenvalues, _ = instances.measure(generator, n, low, high)
     basis, _ = torch.linalg.qr(torch.randn(n, n, generator=generator, dtype=torch.float64))
     H = (basis * eigenvalues) @ basis.T
     X = torch.randn(n, signals, generator=generator, dtype=torch.float64)
-    return H, X, integer(generator, 1, min(n - 1, 6))
+    return TrainingSet(H, X, integer(generator, 1, min(n - 1, 6)))
 
 
-def _training_loss(training_set: tuple[Tensor, Tensor, int]) -> float:
-    H, X, depth = training_set
-    steps = lanczos_steps(H, X, depth)
-    A = torch.linalg.cholesky(H).T
-    net = GradientNet(A, steps=steps, learned=False)
-    return float(mean_squared_error(net, X.T @ A.T, X.T))
-
-
-def _least_training_loss(training_set: tuple[Tensor, Tensor, int]) -> dict[sp.Symbol, float]:
-    # Independently of Lanczos: least squares over all polynomials on the empirical measure.
-    H, X, depth = training_set
-    eigenvalues, basis = torch.linalg.eigh(H)
-    weights = (basis.T @ X).square().mean(1)
-    return {J_best: conjugate_gradient_error(eigenvalues, weights, depth)}
+def _silenced(generator: torch.Generator) -> TrainingSet:
+    # Noise that cancels the measurements, so that no layer moves.
+    training_set = _draw_training_set(generator)
+    return replace(training_set, noise=-training_set.clean)
 
 
 LANCZOS = Theorem(
     name="convergence.lanczos",
     title="Training is one Lanczos run",
     statement=r"""
-        On noiseless training pairs $(Ax_i,x_i)$ the steps that minimise the training loss of a
-        $K$-layer gradient network are the reciprocal eigenvalues of the $K\times K$ Jacobi matrix
-        of one Lanczos run with $H$ in the inner product
-        $\langle U,V\rangle=\operatorname{tr}(U^\top HV)$, started at the matrix of all training
-        signals:
+        On training pairs $(Ax_i,x_i)$ the steps that minimise the training loss of a $K$-layer
+        gradient network are the reciprocal eigenvalues of the Jacobi matrix of one Lanczos run:
+        $K$ steps with $H$, started at the matrix of all training signals, in the inner product that
+        gives two matrices $U$ and $V$ the trace of $U^\top HV$. Then
 
         $$
         <<quantity>> <<relation>> <<bound>>,
@@ -58,14 +84,23 @@ LANCZOS = Theorem(
 
         the least over all $K$-layer gradient networks.
         """,
-    assumptions=(Assumption("the signals excite at least $K$ distinct positive eigenvalues"),),
+    assumptions=(
+        Assumption(
+            "the pairs are without noise",
+            _silenced,
+            lambda training_set: not torch.as_tensor(training_set.noise).any(),
+        ),
+        Assumption("the signals excite at least $K$ distinct positive eigenvalues"),
+    ),
     quantity=r"\frac1N\sum_i\|x_K(Ax_i)-x_i\|^2",
     relation=EQUAL,
     bound=J_best,
     draw=_draw_training_set,
-    measure=_training_loss,
-    values=_least_training_loss,
+    measure=TrainingSet.loss,
+    values=lambda training_set: {J_best: training_set.least_loss()},
     slack=1e-5,
     source="The theorem on Gauss nodes, for the empirical measure; Golub and Welsch (1969).",
-    derivation=NoDerivation("it is convergence.gauss for the empirical measure."),
+    derivation=NoDerivation(
+        "it is the theorem on Gauss nodes, `convergence.gauss`, for the empirical measure."
+    ),
 )

@@ -85,7 +85,11 @@ BENIGN = Theorem(
         $$
         """,
     assumptions=(
-        Assumption("no two steps are equal at the start", instances.equal_start),
+        Assumption(
+            "no two steps are equal at the start",
+            instances.equal_start,
+            lambda instance: len(instance.steps.unique()) == instance.depth,
+        ),
         Assumption(r"$\nu$ has at least $K$ positive points of support"),
     ),
     quantity=r"J(\eta^{\text{end}})",

@@ -7,9 +7,17 @@ from dataclasses import replace
 import sympy as sp
 import torch
 
-from unrolled.guarantees import AT_LEAST, Assumption, Derivation, Refutation, Step, Theorem
+from unrolled.guarantees import (
+    AT_LEAST,
+    Assumption,
+    Definition,
+    Derivation,
+    Refutation,
+    Step,
+    Theorem,
+)
 from unrolled.guarantees.convergence import instances
-from unrolled.guarantees.convergence.symbols import K, kappa, tied_factor, tied_rate
+from unrolled.guarantees.convergence.symbols import K, kappa, lam, tied_factor, tied_rate
 from unrolled.guarantees.draw import integer
 from unrolled.iterations import chebyshev_steps, leja_order, tied_step
 from unrolled.networks import GradientNet
@@ -23,10 +31,19 @@ def rate(step: torch.Tensor, low: float, high: float) -> torch.Tensor:
     return torch.maximum((1 - step * low).abs(), (1 - step * high).abs())
 
 
+def _span(instance: instances.Unrolled) -> tuple[float, float]:
+    return float(instance.eigenvalues.min()), float(instance.eigenvalues.max())
+
+
 def product_of_rates(instance: instances.Unrolled) -> float:
     """∏ρ(η_k) over the interval that the eigenvalues span: the layers' worst cases multiplied."""
-    low, high = float(instance.eigenvalues.min()), float(instance.eigenvalues.max())
-    return float(rate(instance.steps, low, high).prod())
+    return float(rate(instance.steps, *_span(instance)).prod())
+
+
+def _worst_eigenvalue(instance: instances.Unrolled) -> torch.Tensor:
+    """For each layer the λ on a grid of [m, M] at which its factor is largest, (K,)."""
+    grid = torch.linspace(instance.low, instance.high, 101, dtype=torch.float64)
+    return grid[(1 - instance.steps[:, None] * grid).abs().argmax(1)]
 
 
 def _constant_step(generator: torch.Generator) -> instances.Unrolled:
@@ -58,34 +75,47 @@ def _narrower(generator: torch.Generator) -> instances.Unrolled:
     )
 
 
-_step, _low, _extra = sp.symbols("eta m d", positive=True)
-_high = _low + _extra
+_step = sp.Symbol("eta_k", real=True)
+_low, _high = sp.symbols("m M", positive=True)
+_best = 2 / (_low + _high)
 
 PRODUCT = Theorem(
     name="convergence.product",
     title="Multiplying worst cases never helps",
     statement=r"""
-        Let every layer have its own step $\eta_k$, and let $\rho(\eta_k) =
-        \max_{\lambda\in[m,M]}|1-\eta_k\lambda|$ be its rate. Whatever the steps are,
+        Let every layer have its own step $\eta_k$, and let its rate $\rho(\eta_k)$ be the largest
+        value of $<<factor>>$ for $\lambda$ in $[m,M]$. Whatever the steps are,
 
         $$
         <<quantity>> <<relation>> <<bound>>,
         $$
 
-        the $K$-th power of the best constant step's rate. For $\kappa>1$ there is equality only if
-        all steps are $2/(m+M)$.
+        the $K$-th power of the best constant step's rate. If $m$ and $M$ differ, there is equality
+        only if all steps are $<<best>>$.
         """,
     assumptions=(
         Assumption(
             r"each rate is the worst case over the whole interval $[m, M]$, $M=\kappa m$",
             _narrower,
+            lambda instance: _span(instance) == (instance.low, instance.high),
         ),
     ),
     quantity=r"\prod_{k=1}^{K}\rho(\eta_k)",
     relation=AT_LEAST,
     bound=tied_factor,
+    definitions={
+        "factor": Definition(
+            sp.Abs(1 - _step * lam, evaluate=False),
+            lambda i: {_step: i.steps, lam: _worst_eigenvalue(i)},
+            lambda i: rate(i.steps, i.low, i.high),
+        ),
+        "best": Definition(
+            _best, lambda i: {_low: i.low, _high: i.high}, lambda i: tied_step(i.low, i.high)
+        ),
+    },
     draw=_draw_steps,
     attained=_constant_step,
+    nearby=instances.nearby_steps,
     measure=product_of_rates,
     values=lambda i: {kappa: i.kappa, K: i.depth},
     source="Elementary.",
@@ -93,7 +123,7 @@ PRODUCT = Theorem(
         (
             Step.equal(
                 r"A convex combination of $1-\eta m$ and $\eta M-1$, with weights $M/(m+M)$ and "
-                "$m/(m+M)$, does not depend on the step ($M = m+d$); the larger of the two, "
+                "$m/(m+M)$, does not depend on the step; the larger of the two, "
                 r"hence $\rho(\eta)$, is at least that.",
                 (_high * (1 - _step * _low) + _low * (_step * _high - 1)) / (_low + _high),
                 (_high - _low) / (_low + _high),
@@ -105,13 +135,27 @@ PRODUCT = Theorem(
             ),
             Step.equal(
                 r"The step $2/(m+M)$ attains it at $\lambda=m$,",
-                1 - 2 / (_low + _high) * _low,
+                1 - _best * _low,
                 (_high - _low) / (_low + _high),
             ),
             Step.equal(
                 r"and, with the other sign, at $\lambda=M$.",
-                1 - 2 / (_low + _high) * _high,
+                1 - _best * _high,
                 -(_high - _low) / (_low + _high),
+            ),
+            Step.less(
+                "A smaller step has a larger factor at $m$,",
+                1 - _best * _low,
+                1 - _step * _low,
+                gap=_low * (_best - _step),
+                domain=(_step < _best,),
+            ),
+            Step.less(
+                "a larger one at $M$.",
+                _best * _high - 1,
+                _step * _high - 1,
+                gap=_high * (_step - _best),
+                domain=(_step > _best,),
             ),
         )
     ),

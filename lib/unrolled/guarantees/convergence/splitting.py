@@ -14,7 +14,12 @@ from unrolled.guarantees.convergence.symbols import a, b
 from unrolled.guarantees.draw import uniform
 
 _h, _s, _t, _lam, _g = sp.symbols("h s t lambda g", real=True)
-_SPLIT = (1 - (_h + _s) * _lam) * (1 - (_h - _s) * _lam)
+_UP = _h + _s
+_DOWN = _h - _s
+_SPLIT = (1 - _UP * _lam) * (1 - _DOWN * _lam)
+_SQUARE = a / b  # the best s²
+_A_DENSITY = _lam**2 * (1 - _h * _lam) ** 2 * _g**2
+_B_DENSITY = _lam**4 * _g**2
 
 
 @dataclass(frozen=True)
@@ -84,12 +89,13 @@ SPLITTING = Theorem(
     name="convergence.splitting",
     title="Splitting lemma",
     statement=r"""
-        Let two steps be equal to $h$ and let $g=\prod(1-\eta_k\lambda)$ run over the others.
-        If $g$ does not vanish on all positive points of support of $\nu$, replace the pair $(h,h)$
-        by $(h+s,h-s)$ with $s^2=a/b$, where
+        Let two steps be equal to $h$, and let $g(\lambda)$ be what the other layers multiply the
+        error at the eigenvalue $\lambda$ by. If $g$ does not vanish on all positive points of
+        support of $\nu$, replace the pair $(h,h)$ by $(<<up>>,<<down>>)$ with $s^2=<<square>>$,
+        where
 
         $$
-        a=\int\lambda^2(1-h\lambda)^2g^2\,d\nu,\qquad b=\int\lambda^4g^2\,d\nu.
+        a=\int <<a_density>>\,d\nu,\qquad b=\int <<b_density>>\,d\nu.
         $$
 
         Then $J$ falls by exactly
@@ -98,14 +104,23 @@ SPLITTING = Theorem(
         <<quantity>> <<relation>> <<bound>>.
         $$
 
-        It is positive whenever $(1-h\lambda)g$ does not vanish on all positive points of
-        support; so for $K\ge2$ and two or more such points, the best tied network is not the
-        best network.
+        It is positive whenever the network leaves an error at some positive point of support; so
+        for two layers or more and two or more such points, the best tied network is not the best
+        network.
         """,
-    assumptions=(Assumption("the two steps are equal before", _unequal_pair),),
+    assumptions=(
+        Assumption("the two steps are equal before", _unequal_pair, lambda pair: pair.offset == 0),
+    ),
     quantity=r"J(h,h)-J(h+s,h-s)",
     relation=EQUAL,
     bound=a**2 / b,
+    formulas={
+        "up": _UP,
+        "down": _DOWN,
+        "square": _SQUARE,
+        "a_density": _A_DENSITY,
+        "b_density": _B_DENSITY,
+    },
     draw=_draw_pair,
     measure=_gain,
     values=_pair_values,
@@ -121,18 +136,18 @@ SPLITTING = Theorem(
             Step.equal(
                 "so the integrand changes by",
                 (_SPLIT * _g) ** 2 - ((1 - _h * _lam) ** 2 * _g) ** 2,
-                -2 * _s**2 * _lam**2 * (1 - _h * _lam) ** 2 * _g**2 + _s**4 * _lam**4 * _g**2,
+                -2 * _s**2 * _A_DENSITY + _s**4 * _B_DENSITY,
             ),
             Step.equal(
                 "and the integral by $-2as^2+bs^4$, which at $s^2=a/b$ is",
-                sp.Subs(-2 * a * _t + b * _t**2, _t, a / b),
+                sp.Subs(-2 * a * _t + b * _t**2, _t, _SQUARE),
                 -(a**2) / b,
             ),
             Step.at_most(
                 "the least it can be.",
                 -(a**2) / b,
                 -2 * a * _s**2 + b * _s**4,
-                gap=b * (_s**2 - a / b) ** 2,
+                gap=b * (_s**2 - _SQUARE) ** 2,
             ),
         )
     ),
@@ -141,7 +156,7 @@ CURVATURE = Theorem(
     name="convergence.curvature",
     title="Equal steps are strict saddles",
     statement=r"""
-        Where two steps are equal, the curvature of $J$ along the direction that moves them
+        Where two steps are equal, the curvature of $J$ along the unit vector $v$ that moves them
         apart is
 
         $$
@@ -153,10 +168,10 @@ CURVATURE = Theorem(
         least-squares problem for $p$ and is a global minimum.
         """,
     assumptions=(
-        Assumption("the two steps are equal", _unequal_pair),
+        Assumption("the two steps are equal", _unequal_pair, lambda pair: pair.offset == 0),
         Assumption(r"$\nu$ has at least $K$ positive points of support"),
     ),
-    quantity=r"v^\top\nabla^2J\,v,\quad v=(1,-1)/\sqrt2",
+    quantity=r"v^\top\nabla^2J\,v",
     relation=EQUAL,
     bound=-2 * a,
     draw=_draw_pair,

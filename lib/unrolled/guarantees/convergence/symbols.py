@@ -5,9 +5,9 @@ Eigenvalues are scaled to [1, κ], which loses nothing: steps scale inversely.
 
 import sympy as sp
 
-kappa = sp.Symbol("kappa", positive=True)  # condition number κ > 1
+kappa = sp.Symbol("kappa", positive=True)  # condition number κ ≥ 1
 K = sp.Symbol("K", integer=True, positive=True)  # layers
-lam = sp.Symbol("lambda", positive=True)  # an eigenvalue of H = AᵀA
+lam = sp.Symbol("lambda", nonnegative=True)  # an eigenvalue of H = AᵀA
 c = sp.Symbol("c", positive=True)  # n/m, unknowns per measurement
 noise = sp.Symbol("sigma^2", nonnegative=True)  # variance σ² of one entry of the noise
 k = sp.Symbol("k", integer=True, positive=True)  # a layer
@@ -31,24 +31,33 @@ chebyshev_root = sp.Mul(  # unevaluated, so that one half stays in front
 )
 
 # Gaussian sensing: the best steps, and the mean squared error per coordinate that they reach,
-# 1 − sinh(Kt)/(√c sinh((K+1)t)) with 2√c cosh t = 1 + c + σ², written in τ = e^(−t).
+# 1 − sinh(Kt)/(√c sinh((K+1)t)) with 2√c cosh t = 1 + c + σ², written in τ = e^(−t). As sums, since
+# τ = 1 for c = 1 without noise. Where τ < 1 they can be carried out, which charts need.
 semicircle_step = 1 / (1 + c + noise + 2 * sp.sqrt(c) * sp.cos(k * sp.pi / (K + 1)))
 tau = sp.Symbol("tau", positive=True)
-gaussian_error_in_tau = 1 - tau * (1 - tau ** (2 * K)) / (sp.sqrt(c) * (1 - tau ** (2 * K + 2)))
-_half_trace = (1 + c + noise) / (2 * sp.sqrt(c))
-decay = _half_trace - sp.sqrt(_half_trace**2 - 1)
+_j = sp.Symbol("j", integer=True)
+tau_powers = sp.Sum(tau ** (2 * _j), (_j, 0, K))
+gaussian_error_in_tau = 1 - tau * tau_powers.subs(K, K - 1) / (sp.sqrt(c) * tau_powers)
+z = sp.Symbol("z", real=True)  # cosh t
+hyperbolic_cosine = (1 + c + noise) / (2 * sp.sqrt(c))
+decay_in_z = z - sp.sqrt(z**2 - 1)
+decay = decay_in_z.subs(z, hyperbolic_cosine)
 gaussian_error = gaussian_error_in_tau.subs(tau, decay)
+gaussian_error_summed = (
+    1 - tau * (1 - tau ** (2 * K)) / (sp.sqrt(c) * (1 - tau ** (2 * K + 2)))
+).subs(tau, decay)
 
 # State evolution: the error of the best network from that of the best one layer shallower. And
 # the error without noise.
-v = sp.Symbol("v_k", positive=True)
+v = sp.Symbol("v_k", nonnegative=True)
 state_evolution = (noise + c * v) / (1 + noise + c * v)
-noiseless_error = c**K * (1 - c) / (1 - c ** (K + 1))
+noiseless_error = c**K / sp.Sum(c**_j, (_j, 0, K))
 
 # Squared errors on average over a spectral measure, and least ones: with one step for all layers,
 # and with the best steps.
-J_tied = sp.Symbol(r"J_{\text{tied}}", positive=True)
-J_best = sp.Symbol(r"J_{\min}", positive=True)
+J_tied = sp.Symbol(r"J_{\text{tied}}", nonnegative=True)
+J_best = sp.Symbol(r"J_{\min}", nonnegative=True)
 
 # Two equal steps h, with g the factors of the other layers: a = ∫λ²(1−hλ)²g² dν, b = ∫λ⁴g² dν.
-a, b = sp.symbols("a b", positive=True)
+a = sp.Symbol("a", nonnegative=True)
+b = sp.Symbol("b", positive=True)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import sympy as sp
 import torch
 from torch import Tensor
 
 from unrolled.guarantees import AT_LEAST, AT_MOST, Assumption, Derivation, Refutation, Step, Theorem
 from unrolled.guarantees.convergence import instances
+from unrolled.guarantees.convergence.splitting import Pair
 from unrolled.guarantees.convergence.symbols import J_best, J_tied, K
-from unrolled.guarantees.draw import uniform
+from unrolled.guarantees.draw import integer, uniform
 from unrolled.training import fit
 
 _h, _lam, _g = sp.symbols("h lambda g", real=True)
@@ -33,28 +36,85 @@ def best_tied(eigenvalues: Tensor, weights: Tensor, depth: int) -> tuple[float, 
     return h, float((weights * (1 - h * eigenvalues) ** (2 * depth)).sum())
 
 
-def _trained_error(instance: instances.Unrolled, *, steps: int = 25) -> float:
-    net, data = instance.problem()
-    fit(net, data, steps=steps, lr=0.05 * float(instance.steps.mean()), progress=False)
-    return instance.with_steps(net.steps.detach()).squared_error()
+def gradient_descent(start: instances.Unrolled, *, iterations: int, lr: float) -> Tensor:
+    """Minimise J(η) from the steps of `start` by plain gradient descent: the steps at the end."""
+    steps = start.steps.clone().requires_grad_()
+    for _ in range(iterations):
+        p = (1 - steps[:, None] * start.eigenvalues).prod(0)
+        (gradient,) = torch.autograd.grad((start.weights * p**2).sum(), steps)
+        with torch.no_grad():
+            steps -= lr * gradient
+    return steps.detach()
 
 
-def _tied_values(instance: instances.Unrolled) -> dict[sp.Symbol, float]:
-    return {J_tied: best_tied(instance.eigenvalues, instance.weights, instance.depth)[1]}
+def _adam(start: instances.Unrolled, *, iterations: int) -> Tensor:
+    net, data = start.problem()
+    fit(net, data, steps=iterations, lr=0.05 * float(start.steps.mean()), progress=False)
+    return net.steps.detach()
 
 
-def _near_the_best_constant(generator: torch.Generator) -> instances.Unrolled:
+@dataclass(frozen=True)
+class Training:
+    """How a network is trained, and where that starts.
+
+    Adam divides by the size of the gradient. At the best constant step that is rounding, which it
+    would amplify; plain gradient descent stays.
+    """
+
+    start: instances.Unrolled
+    adam: bool
+
+    @property
+    def tied(self) -> tuple[float, float]:
+        """The best constant step, and its J."""
+        start = self.start
+        return best_tied(start.eigenvalues, start.weights, start.depth)
+
+    def integrals(self, h: float) -> tuple[float, float]:
+        """The splitting lemma's a and b for two of the layers, all with the step h."""
+        start = self.start
+        others = torch.full_like(start.steps[2:], h)
+        return Pair(start.eigenvalues, start.weights, h, others).integrals()
+
+    def with_steps(self, steps: Tensor) -> Training:
+        return replace(self, start=self.start.with_steps(steps))
+
+    def error(self) -> float:
+        """J after some iterations."""
+        if self.adam:
+            steps = _adam(self.start, iterations=25)
+        else:
+            # Along equal steps J has the curvature 2(2K − 1)a, which is largest at one of the ends
+            # of the way from the start to the best constant step.
+            largest = max(self.integrals(h)[0] for h in (float(self.start.steps[0]), self.tied[0]))
+            lr = 0.5 / (2 * (2 * self.start.depth - 1) * largest)
+            steps = gradient_descent(self.start, iterations=25, lr=lr)
+        return self.start.with_steps(steps).squared_error()
+
+
+def _from_the_best_constant(generator: torch.Generator) -> Training:
+    training = Training(instances.equal_start(generator), adam=False)
+    return training.with_steps(torch.full_like(training.start.steps, training.tied[0]))
+
+
+def _draw_training(generator: torch.Generator) -> Training:
     # Where escaping would show at once: within a few per cent of the saddle.
-    instance = instances.equal_start(generator)
-    h, _ = best_tied(instance.eigenvalues, instance.weights, instance.depth)
-    start = h * (1 + uniform(generator, -0.05, 0.05))
-    return instance.with_steps(torch.full_like(instance.steps, start))
+    training = _from_the_best_constant(generator)
+    moved = training.start.steps * (1 + uniform(generator, -0.05, 0.05))
+    return replace(training.with_steps(moved), adam=bool(integer(generator, 0, 1)))
 
 
-def _a_little_apart(generator: torch.Generator) -> instances.Unrolled:
-    instance = _near_the_best_constant(generator)
-    spread = torch.linspace(-0.05, 0.05, instance.depth, dtype=torch.float64)
-    return instance.with_steps(instance.steps * (1 + spread))
+def _a_little_moved(training: Training, generator: torch.Generator) -> Training:
+    return training.with_steps(training.start.steps * (1 + uniform(generator, -0.01, 0.01)))
+
+
+def _a_little_apart(generator: torch.Generator) -> Training:
+    # Already below the best constant step, by what the splitting lemma says.
+    training = _from_the_best_constant(generator)
+    a, b = training.integrals(training.tied[0])
+    shift = torch.zeros_like(training.start.steps)
+    shift[0], shift[1] = (a / b) ** 0.5, -((a / b) ** 0.5)
+    return training.with_steps(training.start.steps + shift)
 
 
 TRAP = Theorem(
@@ -69,13 +129,21 @@ TRAP = Theorem(
         <<quantity>> <<relation>> <<bound>>.
         $$
         """,
-    assumptions=(Assumption("all steps start equal", _a_little_apart),),
+    assumptions=(
+        Assumption(
+            "all steps start equal",
+            _a_little_apart,
+            lambda training: len(training.start.steps.unique()) == 1,
+        ),
+    ),
     quantity=r"J(\eta^{(t)})",
     relation=AT_LEAST,
     bound=J_tied,
-    draw=_near_the_best_constant,
-    measure=_trained_error,
-    values=_tied_values,
+    draw=_draw_training,
+    attained=_from_the_best_constant,
+    nearby=_a_little_moved,
+    measure=Training.error,
+    values=lambda training: {J_tied: training.tied[1], K: training.start.depth},
     slack=1e-9,
     source="Proved in the chapter.",
     derivation=Derivation(
@@ -118,7 +186,7 @@ TRAINING_FINDS_THEM = Refutation(
     relation=AT_MOST,
     bound=2 * J_best,
     instance=lambda _: eight_atoms(),
-    measure=lambda i: _trained_error(i, steps=400),
+    measure=lambda start: start.with_steps(_adam(start, iterations=400)).squared_error(),
     values=lambda instance: {J_best: instances.best_error(instance)},
     truth=(
         "Equal steps have equal gradients, so a symmetric start stays symmetric, and the loss "

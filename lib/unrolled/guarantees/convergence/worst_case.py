@@ -9,7 +9,16 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from unrolled.guarantees import AT_LEAST, AT_MOST, Assumption, Derivation, Step, Theorem, evaluate
+from unrolled.guarantees import (
+    AT_LEAST,
+    AT_MOST,
+    Assumption,
+    Definition,
+    Derivation,
+    Step,
+    Theorem,
+    evaluate,
+)
 from unrolled.guarantees.convergence import instances
 from unrolled.guarantees.convergence.symbols import (
     K,
@@ -17,7 +26,9 @@ from unrolled.guarantees.convergence.symbols import (
     chebyshev_factor,
     chebyshev_in_r,
     chebyshev_root,
+    k,
     kappa,
+    lam,
     r,
     tied_factor,
     tied_rate,
@@ -60,21 +71,32 @@ def _where_largest(instance: instances.Unrolled) -> instances.Unrolled:
     return replace(instance, eigenvalues=eigenvalues, weights=weights)
 
 
-def _outside(generator: torch.Generator) -> instances.Unrolled:
+def _attain_chebyshev(generator: torch.Generator) -> instances.Unrolled:
+    # Not with a bound so small that 2rᴷ would be the same.
     instance = _draw_chebyshev(generator)
-    return replace(instance, eigenvalues=instance.eigenvalues * 3)
+    while evaluate(chebyshev_factor, _values(instance)) < 0.01:
+        instance = _draw_chebyshev(generator)
+    return _where_largest(instance)
+
+
+def _outside(generator: torch.Generator) -> instances.Unrolled:
+    # All of the error beyond M, where the polynomial is larger than anywhere in [m, M].
+    instance = _draw_chebyshev(generator)
+    beyond = torch.tensor([2 * instance.high], dtype=torch.float64)
+    return replace(instance, eigenvalues=beyond, weights=torch.ones_like(beyond))
 
 
 def _noisy(generator: torch.Generator) -> instances.Unrolled:
-    low, high, depth = 1.0, 4.0, 12
-    eigenvalues, weights = instances.measure(generator, 6, low, high)
-    steps = chebyshev_steps(low, high, depth)
-    return instances.Unrolled(eigenvalues, weights, steps, low, high, noise=0.1)
+    return instances.silenced(_draw_chebyshev(generator))
 
 
 _u = sp.Symbol("u", positive=True)
-_sigma = sp.Symbol("sigma", positive=True)
-_k, _j = sp.symbols("k j", integer=True, positive=True)
+_sigma = sp.Symbol("sigma", real=True)
+_j = sp.Symbol("j", integer=True, nonnegative=True)
+_m = sp.Symbol("m", positive=True)
+_centre = (kappa + 1) / (kappa - 1)  # σ
+_map = (kappa + 1 - 2 * lam) / (kappa - 1)  # of [1, κ] onto [−1, 1]
+_angle = sp.pi * (2 * k - 1) / (2 * K)
 
 
 def _extremal_sum(depth: int) -> Step:
@@ -94,7 +116,7 @@ CHEBYSHEV = Theorem(
         With the steps
 
         $$
-        \frac{1}{m\,\eta_k} = <<root>>,\qquad k=1,\dots,K,
+        \eta_k = <<step>>,\qquad k=1,\dots,K,
         $$
 
         the network's output satisfies
@@ -104,19 +126,32 @@ CHEBYSHEV = Theorem(
         $$
 
         and no other choice of $K$ steps has a smaller worst case over all $H$ with eigenvalues in
-        $[m,M]$. For $K\ge2$ and $\kappa>1$ it is smaller than the best tied network's $<<tied>>$.
+        $[m,M]$. With two layers or more it is smaller than the best tied network's $<<tied>>$.
         """,
     assumptions=(
-        Assumption(r"the eigenvalues of $H=A^\top A$ lie in $[m,M]$, $M=\kappa m$", _outside),
-        Assumption(r"there is no noise: $y=Ax^\star$", _noisy),
+        Assumption(
+            r"the eigenvalues of $H=A^\top A$ lie in $[m,M]$, $M=\kappa m$",
+            _outside,
+            lambda instance: instance.inside,
+        ),
+        Assumption(r"there is no noise: $y=Ax^\star$", _noisy, lambda instance: instance.noiseless),
+        Assumption(r"$\kappa>1$", holds=lambda instance: instance.kappa > 1),
     ),
     quantity=r"\frac{\|x_K-x^\star\|}{\|x_0-x^\star\|}",
     relation=AT_MOST,
     bound=chebyshev_in_r,
     where={r: accelerated_rate},
-    formulas={"root": chebyshev_root, "tied": tied_factor},
+    formulas={"tied": tied_factor},
+    definitions={
+        "step": Definition(
+            1 / (_m * chebyshev_root),
+            lambda i: {_m: i.low, kappa: i.kappa, K: i.depth, k: torch.arange(1, i.depth + 1)},
+            lambda i: chebyshev_steps(i.low, i.high, i.depth).flip(0),
+        )
+    },
     draw=_draw_chebyshev,
-    attained=lambda generator: _where_largest(_draw_chebyshev(generator)),
+    attained=_attain_chebyshev,
+    nearby=instances.nearby_eigenvalues,
     measure=_relative_error,
     values=_values,
     slack=1e-6,
@@ -124,15 +159,16 @@ CHEBYSHEV = Theorem(
     derivation=Derivation(
         (
             Step.equal(
-                r"The point $\sigma=(\kappa+1)/(\kappa-1)$, where $\lambda=0$ lands when "
-                "$[m,M]$ is mapped to $[-1,1]$, is $(r+1/r)/2$.",
-                (accelerated_rate + 1 / accelerated_rate) / 2,
-                (kappa + 1) / (kappa - 1),
+                r"Scale $m$ to $1$ and map $[1,\kappa]$ to $[-1,1]$. Then $\lambda=0$ lands at "
+                r"$\sigma$, the reciprocal of the tied rate,",
+                sp.Subs(_map, lam, 0),
+                1 / tied_rate,
+                domain=(kappa > 1,),
             ),
             Step.equal(
-                r"So the tied rate $1/\sigma$ is the double angle of the accelerated one.",
+                r"which is the double angle of the accelerated one: $\sigma=(r+1/r)/2$.",
                 2 * accelerated_rate / (1 + accelerated_rate**2),
-                tied_rate,
+                tied_factor.subs(K, 1),
             ),
             Step.equal(
                 r"$\cosh Ku$ obeys the three-term recursion of $T_K(\cosh u)$,",
@@ -145,10 +181,15 @@ CHEBYSHEV = Theorem(
                 1 / sp.cosh(K * _u),
             ),
             Step.equal(
-                r"$T_K(\cos\phi)=\cos K\phi$ vanishes at $\phi=(2k-1)\pi/2K$: these are "
-                r"the roots $1/\eta_k$.",
-                sp.cos(sp.pi * (2 * _k - 1) / 2, evaluate=False),
+                r"$T_K(\cos\phi)=\cos K\phi$ vanishes at $\phi=(2k-1)\pi/2K$,",
+                sp.cos(sp.pi * (2 * k - 1) / 2, evaluate=False),
                 0,
+            ),
+            Step.equal(
+                r"where the roots $1/\eta_k$ land, in reverse order.",
+                sp.Subs(_map, lam, chebyshev_root),
+                -sp.cos(_angle),
+                domain=(kappa > 1,),
             ),
             Step.equal(
                 r"At $\phi=j\pi/K$ it is $\pm1$ with alternating signs.",
@@ -237,56 +278,98 @@ def _method_error(pair: tuple[instances.Unrolled, str]) -> float:
 def _one_gradient_more(generator: torch.Generator) -> tuple[instances.Unrolled, str]:
     # K + 1 eigenvalues are annihilated by K + 1 steps.
     instance, _ = _draw_hardest(generator)
-    return _AllRoots(instance), "random steps"
+    return replace(instance, steps=1 / instance.eigenvalues, extra=1), "random steps"
 
 
-class _AllRoots(instances.Unrolled):
-    """An instance that secretly takes one gradient more than its depth says."""
-
-    def __init__(self, instance: instances.Unrolled) -> None:
-        super().__init__(
-            instance.eigenvalues,
-            instance.weights,
-            1 / instance.eigenvalues,
-            instance.low,
-            instance.high,
-        )
-
-    @property
-    def depth(self) -> int:
-        return len(self.steps) - 1
+def _one_gradient_solves(generator: torch.Generator) -> tuple[instances.Unrolled, str]:
+    instance, _ = _draw_hardest(generator)
+    return instances.solved_by_noise(instance), "random steps"
 
 
-_nu1, _nu2, _nu3, _q1, _q2, _q3 = sp.symbols("nu_1 nu_2 nu_3 q_1 q_2 q_3", positive=True)
+def _lagrange_at_zero(instance: instances.Unrolled) -> Tensor:
+    """ℓ_j(0) for the Lagrange basis of the extremal points, (K + 1,), by barycentric weights."""
+    signs = (-1.0) ** torch.arange(instance.depth + 1, dtype=torch.float64)
+    signs[[0, -1]] /= 2  # the weights of cos(jπ/K), but for a common factor
+    terms = signs / instance.eigenvalues
+    return terms / terms.sum()
+
+
+def _chebyshev_value(instance: instances.Unrolled) -> float:
+    """T_K(σ)."""
+    return math.cosh(instance.depth * math.acosh(evaluate(_centre, {kappa: instance.kappa})))
+
+
+_nu1, _nu2, _nu3 = sp.symbols("nu_1 nu_2 nu_3", positive=True)
+_q1, _q2, _q3 = sp.symbols("q_1 q_2 q_3", real=True)
+_M = sp.Symbol("M", positive=True)
+_ell = sp.Symbol(r"{\ell_{j}(0)}", real=True)
+_T = sp.Symbol(r"{T_{K}(\sigma)}", positive=True)
 
 HARDEST = Theorem(
     name="convergence.hardest",
     title="The hardest instance",
     statement=r"""
-        Put weight $\nu_j=|\ell_j(0)|/T_K(\sigma)$ on the $K+1$ extremal points $\lambda_j$ of
-        the Chebyshev polynomial, and let the initial error have squared component $\nu_j$ in
-        the eigenvector of $\lambda_j$. Then every method that evaluates $K$ gradients and combines
-        them linearly, with whatever coefficients, so that $x_K\in x_0+\mathrm{span}\{g,Hg,\dots,
-        H^{K-1}g\}$ with $g=A^\top(y-Ax_0)$, satisfies
+        Let the eigenvalues of $H$ be the extremal points of the Chebyshev polynomial of $[m,M]$,
+
+        $$
+        \lambda_j=<<point>>,\qquad j=0,\dots,K,
+        $$
+
+        and let the initial error have squared component $\nu_j=<<weight>>$ in the eigenvector of
+        $\lambda_j$, with $\ell_j$ the Lagrange basis of these points, $T_K$ the Chebyshev
+        polynomial and $\sigma=<<centre>>$. Then every method that evaluates $K$ gradients and
+        combines them linearly, with whatever coefficients, so that it moves from $x_0$ to $x_K$
+        within the $K$-dimensional Krylov space of $H$ and the first gradient, satisfies
 
         $$
         <<quantity>> <<relation>> <<bound>>,\qquad r=<<r>>.
         $$
         """,
     assumptions=(
-        Assumption("the method evaluates no more than $K$ gradients", _one_gradient_more),
-        Assumption(r"$\kappa>1$"),
+        Assumption(
+            "the method evaluates no more than $K$ gradients",
+            _one_gradient_more,
+            lambda pair: pair[0].extra == 0,
+        ),
+        Assumption(
+            r"there is no noise: $y=Ax^\star$",
+            _one_gradient_solves,
+            lambda pair: pair[0].noiseless,
+        ),
+        Assumption(r"$\kappa>1$", holds=lambda pair: pair[0].kappa > 1),
     ),
     quantity=r"\frac{\|x_K-x^\star\|}{\|x_0-x^\star\|}",
     relation=AT_LEAST,
     bound=chebyshev_in_r,
     where={r: accelerated_rate},
+    formulas={"centre": _centre},
+    definitions={
+        "point": Definition(
+            sp.Mul(sp.Rational(1, 2), _M + _m + (_M - _m) * sp.cos(sp.pi * _j / K), evaluate=False),
+            lambda pair: {
+                _m: pair[0].low,
+                _M: pair[0].high,
+                K: pair[0].depth,
+                _j: torch.arange(pair[0].depth + 1),
+            },
+            lambda pair: pair[0].eigenvalues,
+        ),
+        "weight": Definition(
+            sp.Abs(_ell) / _T,
+            lambda pair: {_ell: _lagrange_at_zero(pair[0]), _T: _chebyshev_value(pair[0])},
+            lambda pair: pair[0].weights,
+        ),
+    },
     draw=_draw_hardest,
     attained=lambda generator: (_draw_hardest(generator)[0], "best of the Krylov space"),
+    nearby=lambda pair, generator: (instances.nearby_steps(pair[0], generator), pair[1]),
     measure=_method_error,
     values=lambda pair: _values(pair[0]),
     slack=1e-6,
-    source="A lower bound of Nemirovski's kind; this form is proved in the chapter.",
+    source=(
+        "Nemirovski for the kind of bound; an instance of a known equality for normal matrices, "
+        "see Liesen and Tichý (2014). This form is proved in the chapter."
+    ),
     derivation=Derivation(
         (
             Step.equal(
@@ -301,9 +384,9 @@ HARDEST = Theorem(
             ),
             Step.at_most(
                 r"so that $\sum\nu_jq_j^2\ge\bigl(\sum\nu_j|q_j|\bigr)^2$.",
-                (_nu1 * _q1 + _nu2 * _q2) ** 2,
+                (_nu1 * sp.Abs(_q1) + _nu2 * sp.Abs(_q2)) ** 2,
                 (_nu1 * _q1**2 + _nu2 * _q2**2) * (_nu1 + _nu2),
-                gap=_nu1 * _nu2 * (_q1 - _q2) ** 2,
+                gap=_nu1 * _nu2 * (sp.Abs(_q1) - sp.Abs(_q2)) ** 2,
                 scope="two atoms",
             ),
         )

@@ -1,6 +1,7 @@
 """RIP: isometry constants, computed, and what they promise of networks with soft thresholds."""
 
 from unrolled.guarantees.rip.adaptive_thresholds import ADAPTIVE_THRESHOLDS, adaptive_iterates
+from unrolled.guarantees.rip.adaptive_thresholds import tail_reached as adaptive_tail_reached
 from unrolled.guarantees.rip.capon import CAPON
 from unrolled.guarantees.rip.certified import CertifiedSparsity, certified_sparsity
 from unrolled.guarantees.rip.fixed_thresholds import (
@@ -13,6 +14,7 @@ from unrolled.guarantees.rip.isometry_thresholds import (
     ISOMETRY_THRESHOLDS_SUPPORT,
     isometry_schedule,
 )
+from unrolled.guarantees.rip.isometry_thresholds import tail_reached as isometry_tail_reached
 from unrolled.guarantees.rip.refuted import BIAS, LEAKAGE, LMMSE, NORM, SCALE, leakage
 from unrolled.guarantees.rip.schedule import Schedule, with_thresholds
 
@@ -46,9 +48,11 @@ __all__ = [
     "CertifiedSparsity",
     "Schedule",
     "adaptive_iterates",
+    "adaptive_tail_reached",
     "certified_sparsity",
     "coherence_schedule",
     "isometry_schedule",
+    "isometry_tail_reached",
     "leakage",
     "with_thresholds",
 ]

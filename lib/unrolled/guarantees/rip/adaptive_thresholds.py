@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 
 import sympy as sp
 import torch
@@ -13,26 +13,39 @@ from torch import Tensor
 from unrolled.checks import check_depth, check_positive, check_size
 from unrolled.guarantees import AT_MOST, Assumption, Derivation, Step, Theorem, draw, evaluate
 from unrolled.guarantees.rip import instances
+from unrolled.guarantees.rip.definitions import (
+    MEASURED,
+    is_bound,
+    layer,
+    may_be_isometry_constant,
+)
+from unrolled.guarantees.rip.instances import Measured, norm
 from unrolled.guarantees.rip.isometry_thresholds import BLOCKS
-from unrolled.guarantees.rip.matrices import nearly_orthonormal, spikes_and_walsh
-from unrolled.guarantees.rip.schedule import with_thresholds
-from unrolled.guarantees.rip.symbols import K, k, s
+from unrolled.guarantees.rip.matrices import nearly_orthonormal, simplex, spikes_and_walsh
+from unrolled.guarantees.rip.schedule import check_schedule, with_thresholds
+from unrolled.guarantees.rip.symbols import K, k, rho, s
 from unrolled.isometry.constants import isometry_constant
 from unrolled.prox import soft_threshold
 from unrolled.sensing import DenseOperator, dense_operator, gaussian, identity_hadamard
 
 r = sp.Symbol("r", integer=True, positive=True)
 delta = sp.Symbol("delta", nonnegative=True)
-rho = sp.Symbol("rho", nonnegative=True)
 b = sp.Symbol("b", positive=True)
 signal_norm = sp.Symbol(r"{\|x^\star\|_2}", nonnegative=True)
 noise_norm = sp.Symbol(r"{\|w\|_2}", nonnegative=True)
 tail_norm = sp.Symbol(r"{\|t\|_2}", nonnegative=True)
 tail_sum = sp.Symbol(r"{\|t\|_1}", nonnegative=True)
 
+kept = s + r  # the rank of the entry that is the threshold
 order = 3 * s + 2 * r - 1  # of the isometry constant δ
 rate = sp.sqrt(1 + s / r) * delta
 gain = sp.sqrt(1 + s / r) * sp.sqrt(1 + delta)
+
+contracts = sp.Lt(rho, 1)
+
+# With r = s: the order, and the constant at which the rate is one.
+order_at_s = 5 * s - 1
+largest_at_s = 1 / sp.sqrt(2)
 
 # The three terms of the bound.
 decay = rho**K * signal_norm
@@ -74,38 +87,49 @@ def adaptive_iterates(
     x = torch.zeros_like(operator.adjoint(y))
     iterates = [x]
     for _ in range(depth):
-        u = x + operator.adjoint(y - operator.forward(x))
+        u = layer_input(operator, x, y)
         x = soft_threshold(u, u.abs().topk(count, dim=1).values[:, -1:])
         iterates.append(x)
     return torch.stack(iterates)
 
 
-@dataclass(frozen=True)
-class Adaptive:
-    """y = Ax* + w for the iteration with s and r, and what its theorem was told about them."""
+def layer_input(operator: DenseOperator, x: Tensor, y: Tensor) -> Tensor:
+    """x + Aᵀ(y − Ax), which a layer thresholds: (B, n) and (B, m) to (B, n)."""
+    return x + operator.adjoint(y - operator.forward(x))
 
-    operator: DenseOperator
-    signal: Tensor  # (1, n), x*
-    noise: Tensor  # (1, m), w
-    sparsity: int
-    extra: int
+
+@dataclass(frozen=True)
+class Adaptive(Measured):
+    """The iteration with s and r that is to find x*, and what its theorem was told."""
+
     depth: int
     told: Mapping[sp.Symbol, float]
     thresholds: Tensor | None = None  # (K,), in place of those computed from the data
 
+    @cached_property
     def iterates(self) -> Tensor:
-        """Run the iteration: x^0, …, x^K, (K + 1, 1, n)."""
-        y = self.operator.forward(self.signal) + self.noise
+        """What the iteration runs through, x^0, …, x^K, (K + 1, n)."""
         if self.thresholds is not None:
-            W = self.operator.dense()
-            return with_thresholds(self.operator, W, self.thresholds).trajectory(y)
+            net = with_thresholds(self.operator, self.operator.dense(), self.thresholds)
+            return net.trajectory(self.y)[:, 0]
+        sparsity, extra = int(self.told[s]), int(self.told[r])
         return adaptive_iterates(
-            self.operator, y, sparsity=self.sparsity, extra=self.extra, depth=self.depth
-        )
+            self.operator, self.y, sparsity=sparsity, extra=extra, depth=self.depth
+        )[:, 0]
+
+    @property
+    def last_input(self) -> Tensor:
+        """What the last layer thresholds, (n,)."""
+        return layer_input(self.operator, self.iterates[-2:-1], self.y)[0]
+
+    @property
+    def tail(self) -> Tensor:
+        """The sizes of all entries of the signal but the s largest, (n − s,)."""
+        return self.signal.abs().sort().values[0, : -int(self.told[s])]
 
     def error(self) -> float:
         """‖x^K − x*‖₂."""
-        return float((self.iterates()[-1] - self.signal).norm())
+        return norm(self.iterates[-1] - self.signal, 2)
 
 
 KnownMatrix = tuple[DenseOperator, int, int, float]  # A, s, r, δ
@@ -128,7 +152,7 @@ def _pool() -> tuple[KnownMatrix, ...]:
     for sparsity, extra in ((1, 1), (1, 2), (1, 4), (2, 1), (2, 2), (2, 3)):
         constant = spikes_and_walsh(_order(sparsity, extra))
         known.append((spikes, sparsity, extra, constant))
-    return tuple(matrix for matrix in known if _rate(matrix) < 1)
+    return tuple(matrix for matrix in known if _rate(*matrix[1:]) < 1)
 
 
 def _known(operator: DenseOperator, sparsity: int, extra: int) -> KnownMatrix:
@@ -140,8 +164,8 @@ def _order(sparsity: int, extra: int) -> int:
     return int(order.subs({s: sparsity, r: extra}))
 
 
-def _rate(known: KnownMatrix) -> float:
-    return evaluate(rate, dict(zip((s, r, delta), known[1:], strict=True)))
+def _rate(sparsity: int, extra: int, constant: float) -> float:
+    return evaluate(rate, {s: sparsity, r: extra, delta: constant})
 
 
 def extremal(
@@ -192,16 +216,64 @@ def _draw_extremal(generator: torch.Generator) -> Adaptive:
     )
 
 
+def orthonormal(
+    sparsity: int, extra: int, *, noise: float = 0.0, tail: float = 0.0, depth: int = 1
+) -> Adaptive:
+    """Orthonormal columns, s equal entries of one, and r places outside for noise and tail.
+
+    The noise takes r/s of what it adds at each place from each entry. If that is so small that no
+    entry is lost, the error of noise alone is its bound. That of a tail alone comes near to its
+    bound where s is much larger than r.
+
+    Args:
+        sparsity, extra: s, r ≥ 1.
+        noise: what the noise adds at each place, ≥ 0; up to s/(s + r) no entry is lost.
+        tail: the entries at these places, ≥ 0.
+        depth: K ≥ 1.
+
+    Raises:
+        ValueError: arguments other than these.
+    """
+    check_size("sparsity", sparsity)
+    check_size("extra", extra)
+    check_schedule(sparsity, depth, noise=noise, tail=tail)
+    inside = (torch.arange(sparsity + extra) < sparsity)[None, :]
+    signal = torch.where(inside, 1.0, tail).double()
+    added = torch.where(inside, -extra / sparsity * noise, noise).double()
+    return _told_of((simplex(sparsity + extra, 0.0), sparsity, extra, 0.0), signal, added, depth)
+
+
+def _draw_orthonormal(generator: torch.Generator, *, noisy: bool) -> Adaptive:
+    sparsity, extra = draw.integer(generator, 1, 16), draw.integer(generator, 1, 4)
+    depth = draw.integer(generator, 1, 12)
+    share = draw.uniform(generator, 0.01, 0.9)
+    if noisy:
+        most = sparsity / (sparsity + extra)
+        return orthonormal(sparsity, extra, noise=share * most, depth=depth)
+    return orthonormal(sparsity, extra, tail=share, depth=depth)
+
+
+def _attained(generator: torch.Generator) -> Adaptive:
+    if draw.integer(generator, 0, 1):
+        return _draw_orthonormal(generator, noisy=True)
+    return _draw_extremal(generator)
+
+
 def _draw(generator: torch.Generator) -> Adaptive:
-    if draw.integer(generator, 0, 7) == 0:
+    kind = draw.integer(generator, 0, 7)
+    if kind == 0:
         return _draw_extremal(generator)
+    if kind in (1, 2):
+        return _draw_orthonormal(generator, noisy=kind == 1)
     known = _pool()[draw.integer(generator, 0, len(_pool()) - 1)]
     operator, sparsity, _, _ = known
     m, n = operator.shape
     tail, noise_size = (
         10 ** draw.uniform(generator, -4, -0.5) * draw.integer(generator, 0, 1) for _ in range(2)
     )
-    signal, _ = instances.random_signal(generator, n, sparsity, tail=tail)
+    signal, _ = instances.random_signal(
+        generator, n, draw.integer(generator, 1, sparsity), tail=tail
+    )
     signal = signal * 10 ** draw.uniform(generator, -6, 3)
     noise = torch.randn(1, m, generator=generator, dtype=torch.float64)
     noise = noise * noise_size * signal.norm() / noise.norm()
@@ -210,54 +282,78 @@ def _draw(generator: torch.Generator) -> Adaptive:
 
 def _told_of(known: KnownMatrix, signal: Tensor, noise: Tensor, depth: int) -> Adaptive:
     operator, sparsity, extra, constant = known
-    smaller = signal.abs().sort().values[0, :-sparsity]  # t: all but the s largest entries
-    told = {
-        s: sparsity,
-        r: extra,
-        delta: constant,
-        K: depth,
-        signal_norm: float(signal.norm()),
-        noise_norm: float(noise.norm()),
-        tail_norm: float(smaller.norm()),
-        tail_sum: float(smaller.sum()),
+    told = {s: sparsity, r: extra, delta: constant, K: depth}
+    return _measured(Adaptive(operator, signal, noise, depth, told))
+
+
+def _measured(instance: Adaptive) -> Adaptive:
+    """Told what is true of signal and noise."""
+    sizes = {
+        signal_norm: norm(instance.signal, 2),
+        noise_norm: norm(instance.noise, 2),
+        tail_norm: norm(instance.tail, 2),
+        tail_sum: norm(instance.tail, 1),
     }
-    return Adaptive(operator, signal, noise, sparsity, extra, depth, told)
+    return replace(instance, told={**instance.told, **sizes})
 
 
-def _sparse(generator: torch.Generator) -> Adaptive:
-    # One entry and r = 1, noiseless, for long enough that the bound is small.
-    known = _pool()[0]
-    m, n = known[0].shape
-    signal, _ = instances.random_signal(generator, n, 1)
-    return _told_of(known, signal, torch.zeros(1, m, dtype=torch.float64), 40)
+def _nearby(instance: Adaptive, generator: torch.Generator) -> Adaptive:
+    signal, noise = instances.moved(instance, generator)
+    return _measured(replace(instance, signal=signal, noise=noise))
 
 
-def _understated(_: torch.Generator) -> Adaptive:
+def _understated() -> Adaptive:
     # The theorem is told δ_1, which is smaller.
     instance = extremal(1, 1, 0.6, depth=10)
     columns = instance.operator.dense().square().sum(0)
     return replace(instance, told={**instance.told, delta: float((columns - 1).abs().max())})
 
 
-def _fixed_thresholds(generator: torch.Generator) -> Adaptive:
+def _fixed_thresholds() -> Adaptive:
     # They suit signals of amplitude 1; this one is a million times smaller.
     instance = extremal(1, 1, 0.4, depth=15, amplitude=1e-6)
     thresholds = 0.5 ** torch.arange(15, dtype=torch.float64)
     return replace(instance, thresholds=thresholds)
 
 
-def _noisy(generator: torch.Generator) -> Adaptive:
-    instance = _sparse(generator)
+def _noisy() -> Adaptive:
+    instance = extremal(1, 1, 0.4, depth=40)
     return replace(instance, noise=0.1 * torch.ones_like(instance.noise))
 
 
-def _denser(generator: torch.Generator) -> Adaptive:
-    instance = _sparse(generator)
-    return replace(instance, signal=instance.signal + 0.1)
+def _denser() -> Adaptive:
+    instance = extremal(1, 1, 0.4, depth=40)
+    signal = instance.signal + 0.1
+    told = {**instance.told, signal_norm: norm(signal, 2)}
+    return replace(instance, signal=signal, told=told)
+
+
+def _expanding() -> Adaptive:
+    # All squared lengths doubled, δ = 1, and noise: the floor is negative for a rate above one.
+    doubled = DenseOperator(2**0.5 * torch.eye(5, dtype=torch.float64))
+    signal, noise = torch.eye(5, dtype=torch.float64)[:2, None]
+    return _told_of((doubled, 1, 1, 1.0), signal, noise, 1)
+
+
+def _contracts(instance: Adaptive) -> bool:
+    told = instance.told
+    return _rate(int(told[s]), int(told[r]), told[delta]) < 1
+
+
+def _constant_holds(instance: Adaptive) -> bool:
+    size = _order(int(instance.told[s]), int(instance.told[r]))
+    return may_be_isometry_constant(instance.told[delta], instance.operator, size)
+
+
+def _tail_as_told(instance: Adaptive) -> bool:
+    return all(
+        is_bound(instance.told[symbol], norm(instance.tail, power))
+        for symbol, power in ((tail_norm, 2), (tail_sum, 1))
+    )
 
 
 _inside, _outside, _theta = sp.symbols("p q theta", nonnegative=True)  # ‖v_S‖, ‖v_{L∖S}‖
-_v_i, _v_j, _error, _more = sp.symbols("v_i v_j e d", nonnegative=True)
+_v_i, _v_j, _error = sp.symbols("v_i v_j e", nonnegative=True)
 _perturbation = sp.Symbol(r"{\|w'\|_2}", nonnegative=True)
 _floor = b / (1 - rho) * _perturbation
 _excess = 1 + s / r
@@ -267,46 +363,70 @@ ADAPTIVE_THRESHOLDS = Theorem(
     name="rip.adaptive-thresholds",
     title="Thresholds computed from the data",
     statement=r"""
-        Let $s,r\ge1$ with $s+r\le n$. Run $x^{k+1}=S_{\theta_k}(u^k)$,
-        $u^k=x^k+A^\top(y-Ax^k)$, from $x^0=0$ on $y=Ax^\star+w$, where $\theta_k$ is the
-        $(s+r)$-th largest of the $|u^k_i|$. Let $\delta$ be the isometry constant of $A$ of order
-        $<<order>>$ (for orders beyond $n$, $\delta$ means $\delta_n$), let $t$ be
-        $x^\star$ without its $s$ largest entries, and
+        Let $s$ and $r$ be positive and together at most $n$, the number of columns. Start from the
+        origin; layer $k$ forms $u^k=<<layer>>$ from what is measured, $y=<<measured>>$, and returns
+        $S_{\theta_k}(u^k)$ as $x^{k+1}$, where $\theta_k$ is the $(<<kept>>)$-th largest of the
+        $|u^k_i|$. Let $\delta$ be the isometry constant of $A$ of order $<<order>>$ (for orders
+        beyond $n$, $\delta$ means $\delta_n$), let $t$ be $x^\star$ without its $s$ largest
+        entries, and
 
         $$
         \rho=<<rho>>,\qquad b=<<b>>.
         $$
 
-        If $\rho<1$, then for every signal, of whatever size, and every number $K$ of layers
+        If $<<contracts>>$, then for every signal, of whatever size, and every number $K$ of layers
 
         $$
         <<quantity>> <<relation>> \underbrace{<<decay_term>>}_{\text{decay}}+
         \underbrace{<<noise_term>>}_{\text{noise}}+\underbrace{<<tail_term>>}_{\text{tail}}.
         $$
 
-        Without noise and tail it is attained, for every $s$, $r$ and $K$. With $r=s$ it
-        needs $\delta_{5s-1}<1/\sqrt2$.
+        Without noise and tail it is attained, for every $s$, $r$ and $K$, and so it is with noise
+        alone, if the columns are orthonormal. With $r$ equal to $s$ the order is $<<order_at_s>>$,
+        and $\delta$ has to be less than $<<largest_at_s>>$.
         """,
     assumptions=(
         Assumption(r"$s,r\ge1$ and $s+r\le n$"),
-        Assumption(r"$\delta$ is the isometry constant of order $3s+2r-1$", _understated),
-        Assumption(r"$\theta_k$ is the $(s+r)$-th largest $|u^k_i|$", _fixed_thresholds),
-        Assumption(r"$w$ is all that is added to $Ax^\star$", _noisy),
-        Assumption(r"$t$ is all of $x^\star$ but its $s$ largest entries", _denser),
-        Assumption(r"$\rho<1$"),
+        Assumption(
+            r"$\delta$ is the isometry constant of order $3s+2r-1$",
+            lambda _: _understated(),
+            holds=_constant_holds,
+        ),
+        Assumption(
+            r"$\theta_k$ is the $(s+r)$-th largest $|u^k_i|$",
+            lambda _: _fixed_thresholds(),
+            holds=lambda instance: instance.thresholds is None,
+        ),
+        Assumption(
+            r"$w$ is all that is added to $Ax^\star$",
+            lambda _: _noisy(),
+            holds=lambda instance: is_bound(instance.told[noise_norm], norm(instance.noise, 2)),
+        ),
+        Assumption(
+            r"$t$ is all of $x^\star$ but its $s$ largest entries",
+            lambda _: _denser(),
+            holds=_tail_as_told,
+        ),
+        Assumption(r"$\rho<1$", lambda _: _expanding(), holds=_contracts),
     ),
     quantity=r"\|x^K-x^\star\|_2",
     relation=AT_MOST,
     bound=three_terms,
     where={rho: rate, b: gain},
     formulas={
+        "kept": kept,
         "order": order,
+        "contracts": contracts,
+        "order_at_s": order_at_s,
+        "largest_at_s": largest_at_s,
         "decay_term": decay,
         "noise_term": noise_term,
         "tail_term": tail_term,
     },
+    definitions={"layer": layer(weighted=False), "measured": MEASURED},
     draw=_draw,
-    attained=_draw_extremal,
+    attained=_attained,
+    nearby=_nearby,
     measure=Adaptive.error,
     values=lambda instance: instance.told,
     slack=1e-6,
@@ -319,16 +439,16 @@ ADAPTIVE_THRESHOLDS = Theorem(
             Step.equal(
                 r"$S$, the $s+r$ largest $|u_i|$ and the fewer than $s+r$ nonzero entries of "
                 "$x^k$ together are at most this many indices.",
-                sp.Add(s, s + r, s + r - 1, evaluate=False),
+                sp.Add(s, kept, kept - 1, evaluate=False),
                 order,
             ),
             Step.at_most(
                 r"Of these $s+r$ largest, $L$, at least $r$ lie outside $S$, where $u_i=v_i$ and "
-                r"$|v_i|=\theta+d$. Thresholding takes at least $\theta^2$ from each $v_i^2$,",
+                r"$|v_i|\ge\theta$. Thresholding takes at least $\theta^2$ from each $v_i^2$,",
                 (_v_i - _theta) ** 2,
                 _v_i**2 - _theta**2,
-                gap=2 * _theta * _more,
-                where={_v_i: _theta + _more},
+                gap=2 * _theta * (_v_i - _theta),
+                domain=(_v_i >= _theta,),
             ),
             Step.at_most(
                 r"while on $S$ it adds at most $\theta$ to each $|v_i|$, and "
@@ -346,11 +466,11 @@ ADAPTIVE_THRESHOLDS = Theorem(
             ),
             Step.at_most(
                 r"Outside $S$ it is at most $\sqrt{q^2-r\theta^2}$, $q=\|v_{L\setminus S}\|_2$. "
-                r"Since $q^2=r\theta^2+d\ge r\theta^2$, together",
+                r"Since $q\ge\sqrt r\,\theta$, together",
                 _excess * (_inside**2 + r * _theta**2) + _outside**2 - r * _theta**2,
                 _excess * (_inside**2 + _outside**2),
-                gap=s / r * _more,
-                where={_outside: sp.sqrt(r * _theta**2 + _more)},
+                gap=s / r * (_outside**2 - r * _theta**2),
+                domain=(_outside >= sp.sqrt(r) * _theta,),
             ),
             Step.equal(
                 r"With $\|v_{S\cup L}\|_2\le\delta\|e\|_2+\sqrt{1+\delta}\,\|w'\|_2$, $w'=w+At$, "
@@ -363,6 +483,7 @@ ADAPTIVE_THRESHOLDS = Theorem(
                 r"$\rho^{k+1}\|x^\star\|_2$ above it.",
                 rho * (rho**k * signal_norm + _floor) + b * _perturbation,
                 rho ** (k + 1) * signal_norm + _floor,
+                domain=(contracts,),
             ),
             BLOCKS,
             Step.equal(
@@ -370,6 +491,7 @@ ADAPTIVE_THRESHOLDS = Theorem(
                 r"the $\|t\|_2$ between $x^\star_S$ and $x^\star$ the three terms are",
                 decay + _floor.subs(_perturbation, _most) + tail_norm,
                 three_terms,
+                domain=(contracts,),
             ),
             Step.equal(
                 r"It is attained where $I-A^\top A$ turns $s$ equal entries of size $1$ into $s$ "
@@ -378,6 +500,25 @@ ADAPTIVE_THRESHOLDS = Theorem(
                 delta * sp.sqrt(r / (s + r)) + s / r * delta * sp.sqrt(r / (s + r)),
                 rate,
             ),
+            Step.equal(
+                r"For $A^\top A=I$ the noise is at its worst where it takes $r\theta/s$ from each "
+                r"of $s$ equal entries and adds $\theta$ at $r$ places: the squared error, "
+                r"$b^2\|w\|_2^2$, is",
+                s * (r * _theta / s + _theta) ** 2,
+                gain.subs(delta, 0) ** 2 * (s * (r * _theta / s) ** 2 + r * _theta**2),
+            ),
+            Step.equal("For $r=s$ the order is", sp.Subs(order, r, s), order_at_s),
+            Step.equal(
+                "and the rate, which grows with the constant, is one at",
+                sp.Subs(rate, (r, delta), (s, largest_at_s)),
+                1,
+            ),
         )
     ),
 )
+
+
+def tail_reached(sparsity: int) -> float:
+    """The share of the bound that the error is, of a tail alone on orthonormal columns, r = 1."""
+    instance = orthonormal(sparsity, 1, tail=0.1)
+    return ADAPTIVE_THRESHOLDS.measure(instance) / ADAPTIVE_THRESHOLDS.limit(instance)

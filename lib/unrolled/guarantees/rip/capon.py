@@ -8,7 +8,15 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from unrolled.guarantees import AT_LEAST, Assumption, Derivation, Step, Theorem, draw
+from unrolled.guarantees import (
+    AT_LEAST,
+    Assumption,
+    Definition,
+    Derivation,
+    Step,
+    Theorem,
+    draw,
+)
 from unrolled.sensing import DenseOperator, analytic_weights, gaussian
 
 response = sp.Symbol(r"{a_i^\top(AA^\top+\lambda I)^{-1}a_i}", positive=True)
@@ -27,6 +35,10 @@ class Filter:
     def column(self) -> Tensor:
         """a_i, (m,)."""
         return self.operator.dense()[:, self.index]
+
+    def answers_with_one(self) -> bool:
+        """Whether wᵀa = 1, but for rounding."""
+        return abs(float(self.w @ self.column) - 1) < 1e-9
 
     def power(self) -> float:
         """‖wᵀA‖² + λ‖w‖²: what it lets through of all columns, and of white noise."""
@@ -90,12 +102,30 @@ def _lagrange(m: int) -> Step:
 
 
 def _attained(m: int) -> Step:
-    """Σ r_j w_j² at w_j = a_j/(r_j q), q = Σ a_j²/r_j, for m coordinates."""
+    """Σ r_j w_j² at w_j = a_j/(r_j q), q = Σ a_j²/r_j, for m coordinates, not all a_j = 0."""
     r, _, a = _coordinates(m)
     answer = sum(a[j] ** 2 / r[j] for j in range(m))
     power = sum(r[j] * (a[j] / (r[j] * answer)) ** 2 for j in range(m))
-    return Step.equal("case", power, 1 / answer)
+    return Step.equal("case", power, 1 / answer, domain=(a[0] > 0,))
 
+
+_m, _n = sp.symbols("m n", integer=True, positive=True)
+_A, _identity = sp.MatrixSymbol("A", _m, _n), sp.MatrixSymbol("I", _m, _m)
+_column = sp.MatrixSymbol("a_i", _m, 1)
+_lambda = sp.Symbol("lambda", nonnegative=True)
+_capon_filter = Definition(
+    (_A * _A.T + _lambda * _identity).inv() * _column / response,
+    values=lambda instance: {
+        _A: instance.operator.dense(),
+        _identity: torch.eye(len(instance.w), dtype=torch.float64),
+        _column: instance.column[:, None],
+        _lambda: instance.lam,
+        response: instance.lmmse_response(),
+    },
+    code=lambda instance: analytic_weights(instance.operator, instance.lam)[
+        :, instance.index, None
+    ],
+)
 
 _rest = sp.Symbol("c", nonnegative=True)  # a's answer without its own column in the covariance
 
@@ -103,13 +133,13 @@ CAPON = Theorem(
     name="rip.capon",
     title="LMMSE weights, rescaled",
     statement=r"""
-        Among all $w$ with $w^\top a_i=1$, the one that lets the least power through is
+        Among all $w$ that answer $a_i$ with one, the one that lets the least power through is
 
         $$
-        w_i=\frac{(AA^\top+\lambda I)^{-1}a_i}{a_i^\top(AA^\top+\lambda I)^{-1}a_i},
+        w_i=<<filter>>,
         $$
 
-        the LMMSE filter for $a_i$, rescaled to answer $1$: Capon's beamformer. Every such $w$ has
+        the LMMSE filter for $a_i$, rescaled: Capon's beamformer. Every $w$ that answers so has
 
         $$
         <<quantity>> <<relation>> <<bound>>,
@@ -119,12 +149,13 @@ CAPON = Theorem(
         weights of ALISTA.
         """,
     assumptions=(
-        Assumption(r"$w^\top a_i=1$", _unscaled),
+        Assumption(r"$w^\top a_i=1$", _unscaled, holds=Filter.answers_with_one),
         Assumption(r"$\lambda>0$, or $\lambda=0$ and $A$ has full row rank; $a_i\ne0$"),
     ),
     quantity=r"\|w^\top A\|_2^2+\lambda\|w\|_2^2",
     relation=AT_LEAST,
     bound=1 / response,
+    definitions={"filter": _capon_filter},
     draw=_draw,
     attained=_capon,
     measure=Filter.power,
@@ -145,7 +176,8 @@ CAPON = Theorem(
             ),
             Step.cases(
                 r"which vanishes for $w$ a multiple of $R^{-1}a$ and no other. With response $1$, "
-                r"$w=R^{-1}a/(a^\top R^{-1}a)$, the power is",
+                r"$w=R^{-1}a/(a^\top R^{-1}a)$, the power is, in coordinates of such an order and "
+                r"sign that $a_1>0$,",
                 _attained,
                 range(2, 6),
                 symbol="m",

@@ -14,6 +14,7 @@ from unrolled.guarantees import (
     AT_MOST,
     EQUAL,
     Assumption,
+    Definition,
     Derivation,
     Step,
     Theorem,
@@ -21,10 +22,11 @@ from unrolled.guarantees import (
     evaluate,
 )
 from unrolled.guarantees.rip import instances
-from unrolled.guarantees.rip.instances import Recovery
+from unrolled.guarantees.rip.definitions import MEASURED, OUTSIDE, Told, is_bound, layer
+from unrolled.guarantees.rip.instances import Recovery, norm
 from unrolled.guarantees.rip.matrices import simplex
 from unrolled.guarantees.rip.schedule import Schedule, Scheme, check_schedule
-from unrolled.guarantees.rip.symbols import E0, E, K, k, s
+from unrolled.guarantees.rip.symbols import E0, E, K, geometric, k, rho, s
 from unrolled.isometry.coherence import generalised_coherence
 from unrolled.sensing import (
     DenseOperator,
@@ -34,21 +36,19 @@ from unrolled.sensing import (
     identity_hadamard,
 )
 
-mu = sp.Symbol("mu", positive=True)
-nu, tau = sp.symbols("nu tau", nonnegative=True)
+mu, nu, tau = sp.symbols("mu nu tau", nonnegative=True)
 tail = sp.Symbol("T", nonnegative=True)  # ‖t‖₁, what lies outside S
-rho = sp.Symbol("rho", nonnegative=True)
 
 rate = (2 * s - 1) * mu
 threshold = mu * E + nu + tau
-certificate_step = rate * E + s * (2 * nu + tau + mu * tail)
-_SCHEME = Scheme(threshold, certificate_step)
+step = rho * E + s * (2 * nu + tau + mu * tail)  # E_{k+1}
+falls = sp.Lt(rho, 1)
+_SCHEME = Scheme(threshold, step.subs(rho, rate))
 
 # The three terms of the closed form.
-_geometric = (1 - rho**K) / (1 - rho)
 decay = rho**K * E0
-noise_term = 2 * s * nu * _geometric
-tail_term = s * (tau + mu * tail) * _geometric
+noise_term = 2 * s * nu * geometric
+tail_term = s * (tau + mu * tail) * geometric
 certificate = decay + noise_term + tail_term
 
 
@@ -105,7 +105,7 @@ def largest_leak(t: Tensor, mu: float) -> float:
         raise ValueError(f"t is {t!r}; a finite vector (n,) is needed")
     check_positive("mu", mu, zero=True)
     size = t.abs().double()
-    return float((size + mu * (size.sum() - size)).max())
+    return float((size + mu * (norm(size, 1) - size)).max())
 
 
 @cache
@@ -128,61 +128,74 @@ def _matrices(generator: torch.Generator) -> tuple[DenseOperator, Tensor]:
 def _draw(generator: torch.Generator) -> Recovery:
     if draw.integer(generator, 0, 7) == 0:
         return _extremal(generator)
-    while True:
-        operator, W = _matrices(generator)
-        coherence = generalised_coherence(W, operator)
-        if coherence < 0.95:  # so that one entry at least is certified
-            break
-    sparsity = draw.integer(generator, 1, int((1 / coherence + 1) / 2 - 0.01) or 1)
+    operator, W = _matrices(generator)
+    m, n = operator.shape
     tail_size, noise_size = (
         10 ** draw.uniform(generator, -4, -1) * draw.integer(generator, 0, 1) for _ in range(2)
     )
-    m, n = operator.shape
-    signal, support = instances.random_signal(generator, n, sparsity, tail=tail_size)
+    # Up to two entries more than have a rate below one; a theorem may be told more than there are.
+    certified = int((1 / generalised_coherence(W, operator) + 1) / 2)
+    sparsity = draw.integer(generator, 1, min(certified + 2, n))
+    size = draw.integer(generator, 1, sparsity)
+    signal, support = instances.random_signal(generator, n, size, tail=tail_size)
     signal = signal * 10 ** draw.uniform(generator, -3, 3)
     noise = torch.randn(1, m, generator=generator, dtype=torch.float64)
     noise = noise * noise_size * signal.abs().max() / m**0.5
-    # A theorem may be told more than the truth, here up to half as much again.
     more = draw.uniform(generator, 1, 1.5) ** draw.integer(generator, 0, 1)
-    return _told_of(generator, operator, W, signal, support, noise, more)
+    found = Recovery(operator, signal, noise, W, support)
+    return _drawn(generator, found, sparsity, more)
 
 
-def _told_of(
-    generator: torch.Generator,
-    operator: DenseOperator,
-    W: Tensor,
-    signal: Tensor,
-    support: Tensor,
-    noise: Tensor,
-    more: float = 1.0,
+def _drawn(
+    generator: torch.Generator, found: Recovery, sparsity: int, more: float = 1.0
 ) -> Recovery:
-    coherence = generalised_coherence(W, operator)
-    t = torch.where(support, 0.0, signal[0])
-    start = more * float(signal[0, support].abs().sum())
+    told = {mu: more * found.coherence(), s: sparsity}
+    return _planned(found, sparsity, instances.depth_for(generator, evaluate(rate, told)), more)
+
+
+def _planned(found: Recovery, sparsity: int, depth: int, more: float = 1.0) -> Recovery:
+    """With the thresholds for what is true of it, or for `more` times as much."""
+    coherence = more * found.coherence()
     told = _told(
         coherence,
-        int(support.sum()),
-        more * float((noise @ W).abs().max()),
-        more * largest_leak(t, coherence),
-        more * float(t.abs().sum()),
+        sparsity,
+        more * _noise_seen(found),
+        more * largest_leak(found.outside, coherence),
+        more * norm(found.outside, 1),
     )
-    told |= {E0: start, K: instances.depth_for(generator, evaluate(rate, told))}
-    return Recovery.planned(_SCHEME, operator, W, signal, support, noise, told)
+    return found.planned(_SCHEME, told | {E0: more * norm(found.inside, 1), K: depth})
+
+
+def _noise_seen(instance: Recovery) -> float:
+    return norm(instance.noise @ instance.W, torch.inf)
+
+
+def _nearby(instance: Recovery, generator: torch.Generator) -> Recovery:
+    signal, noise = instances.moved(instance, generator)
+    found = replace(instance, signal=signal, noise=noise)
+    return _planned(found, int(instance.told[s]), int(instance.told[K]))
 
 
 def _extremal(generator: torch.Generator) -> Recovery:
-    """Columns at equal obtuse angles and equal entries, all known: the error is its bound."""
+    """Columns at equal obtuse or right angles, equal entries, and noise and tail against them.
+
+    All of it is known, and none so large that an entry is lost: the error is its bound.
+    """
+    kind = draw.integer(generator, 0, 2)  # no noise and no tail, right angles, neither
     sparsity = draw.integer(generator, 1, 6)
-    operator = simplex(sparsity + 1, draw.uniform(generator, 0.3, 0.9) / (2 * sparsity))
+    cosine = draw.uniform(generator, 0.3, 0.9) / (2 * sparsity) * (kind != 1)
+    operator = simplex(sparsity + 1, cosine)
+    # What a layer may add to the error if that, s at the start, is not to grow; shared by the two.
+    room = (1 - (2 * sparsity - 1) * cosine) * sparsity
+    added = draw.uniform(generator, 0.01, 0.9) * room * (kind != 0)
+    share = draw.uniform(generator, 0, 1)
     support = torch.arange(sparsity + 1) < sparsity
-    return _told_of(
-        generator,
-        operator,
-        operator.dense(),
-        torch.where(support, 1.0, 0.0).double()[None, :],
-        support,
-        torch.zeros(1, sparsity + 1, dtype=torch.float64),
-    )
+    leak = (1 - share) * added / (sparsity * (1 + cosine))
+    signal = torch.where(support, 1.0, leak).double()[None, :]
+    seen = torch.full((1, sparsity + 1), -share * added / (2 * sparsity), dtype=torch.float64)
+    noise = torch.linalg.solve(operator.dense(), seen, left=False)  # wᵀA is what is seen of it
+    found = Recovery(operator, signal, noise, operator.dense(), support)
+    return _drawn(generator, found, sparsity)
 
 
 def on_frame(depth: int = 12, amplitude: float = 1.0) -> Recovery:
@@ -191,73 +204,104 @@ def on_frame(depth: int = 12, amplitude: float = 1.0) -> Recovery:
     return instances.one_on_frame(_SCHEME, told, depth=depth, amplitude=amplitude)
 
 
-def _told_half_the_coherence(instance: Recovery) -> Recovery:
-    told = {**instance.told, mu: instance.told[mu] / 2}
-    return replace(instance, thresholds=_SCHEME.schedule(told).thresholds, told=told)
+def _told_half_the_coherence() -> Recovery:
+    instance = on_frame()
+    return instance.planned(_SCHEME, {**instance.told, mu: instance.told[mu] / 2})
 
 
-def _not_rescaled(_: torch.Generator) -> Recovery:
+def _not_rescaled() -> Recovery:
     # Half of A for the weights halves the coherence, but half of the error stays where it is.
-    instance = _told_half_the_coherence(on_frame())
+    instance = _told_half_the_coherence()
     return replace(instance, W=instance.W / 2)
 
 
-_slack = sp.Symbol("d", nonnegative=True)
-_more = sp.Symbol("p", integer=True, nonnegative=True)  # s − 1
+_SIGNAL = Told(E0, r"\|x^\star_S\|_1", lambda instance: norm(instance.inside, 1))
+_COHERENCE = Told(mu, r"|w_i^\top a_j|", Recovery.coherence)
+_NOISE = Told(nu, r"\|W^\top w\|_\infty", _noise_seen)
+_TAIL = Told(tail, r"\|t\|_1", lambda instance: norm(instance.outside, 1))
 
-_SHARED = (
-    Assumption(r"$w_i^\top a_i=1$ for all $i$", _not_rescaled),
-    Assumption(
-        r"$|w_i^\top a_j|\le\mu$ for all $i\ne j$", lambda _: _told_half_the_coherence(on_frame())
-    ),
-    Assumption(
-        r"the thresholds are $\theta_k$, no smaller ones",
-        lambda _: instances.smaller_thresholds(on_frame()),
-    ),
-    Assumption(
-        "$S$ has at most $s$ elements", lambda generator: instances.denser(on_frame(), generator, 1)
-    ),
-    Assumption(r"$\|x^\star_S\|_1\le E_0$", lambda _: instances.larger(on_frame())),
-    Assumption(
-        r"$\|W^\top w\|_\infty\le\nu$", lambda generator: instances.noisier(on_frame(), generator)
-    ),
-    Assumption(
-        r"the tail is no larger than told: $\|t\|_1\le T$, on one entry at most $\tau$",
-        lambda _: instances.with_tail(on_frame()),
-    ),
+# The most that the tail puts on an entry outside S, t_i itself among it.
+_t_i, _t_sum = sp.symbols(r"{|t_i|} {\|t\|_1}", nonnegative=True)
+_leak = Definition(
+    sp.Ge(tau, _t_i + mu * (_t_sum - _t_i)),
+    values=lambda instance: {
+        tau: instance.told[tau],
+        mu: instance.told[mu],
+        _t_i: instance.outside.abs(),
+        _t_sum: norm(instance.outside, 1),
+    },
+    code=lambda instance: torch.ones(len(instance.support)),
 )
+
+
+def _tail_as_told(instance: Recovery) -> bool:
+    leak = largest_leak(instance.outside, instance.told[mu])
+    return _TAIL.holds(instance) and is_bound(instance.told[tau], leak)
+
+
+_slack = sp.Symbol("d", nonnegative=True)
 
 FIXED_THRESHOLDS = Theorem(
     name="rip.fixed-thresholds",
     title="Thresholds fixed in advance",
     statement=r"""
-    Let $y=Ax^\star+w$, let $S$ be a set of at most $s$ indices, those of the signal's largest
-    entries say, and $t=x^\star-x^\star_S$ what lies outside it. Take any weights $W$ with
-    $w_i^\top a_i=1$. Only bounds need to be known: $E_0\ge\|x^\star_S\|_1$ on the signal,
-    $\mu\ge|w_i^\top a_j|$ for all $i\ne j$ on the generalised coherence,
-    $\nu\ge\|W^\top w\|_\infty$ on the noise, $T\ge\|t\|_1$ on the tail, and
-    $\tau\ge|t_i|+\mu(\|t\|_1-|t_i|)$ for $i\notin S$, the most that the tail can put on one entry
-    outside $S$. Run $x^{k+1}=S_{\theta_k}\bigl(x^k+W^\top(y-Ax^k)\bigr)$ from $x^0=0$ with the
-    thresholds $\theta_k=<<threshold>>$, where
+    Let $y=<<measured>>$, let $S$ be a set of at most $s$ indices, those of the signal's largest
+    entries say, and $t=<<outside>>$ what lies outside it. Take any weights $W$ whose columns answer
+    those of $A$ with one. Only bounds need to be known: $<<told_signal>>$ on the signal,
+    $<<told_coherence>>$ for all $i\ne j$ on the generalised coherence, $<<told_noise>>$ on the
+    noise, $<<told_tail>>$ on the tail, and $<<told_leak>>$ for $i\notin S$, the most that the tail
+    can put on one entry outside $S$. Run $x^{k+1}=S_{\theta_k}\bigl(<<layer>>\bigr)$ from the
+    origin with the thresholds $\theta_k=<<threshold>>$, where
 
     $$
-    E_{k+1}=<<step>>.
+    E_{k+1}=<<step>>,\qquad\rho=<<rho>>.
     $$
 
-    Then after every number $K$ of layers, with $\rho=<<rho>>$,
+    Then after every number $K$ of layers
 
     $$
     <<quantity>> <<relation>> \underbrace{<<decay_term>>}_{\text{decay}}+
     \underbrace{<<noise_term>>}_{\text{noise}}+\underbrace{<<tail_term>>}_{\text{tail}}.
     $$
 
-    The right-hand side is $E_K$. Without noise and tail it is attained, for every $s$ and $K$.
-    If $\rho<1$ it tends to a floor.
+    The right-hand side is $E_K$. It is attained, for every $s$ and $K$, with noise and tail and
+    without. If $<<falls>>$ it tends to a floor.
     """,
     assumptions=(
-        *_SHARED,
         Assumption(
-            r"$(2s-1)\mu<1$; without it the recursion still bounds the error, but need not fall"
+            r"$w_i^\top a_i=1$ for all $i$",
+            lambda _: _not_rescaled(),
+            holds=lambda instance: bool(((instance.answers.diagonal() - 1).abs() < 1e-9).all()),
+        ),
+        Assumption(
+            r"$|w_i^\top a_j|\le\mu$ for all $i\ne j$",
+            lambda _: _told_half_the_coherence(),
+            holds=_COHERENCE.holds,
+        ),
+        Assumption(
+            r"the thresholds are $\theta_k$, no smaller ones",
+            lambda _: instances.smaller_thresholds(on_frame()),
+            holds=lambda instance: instance.follows(_SCHEME),
+        ),
+        Assumption(
+            "$S$ has at most $s$ elements",
+            lambda _: instances.denser(on_frame(), 1),
+            holds=instances.is_sparse,
+        ),
+        Assumption(
+            r"$\|x^\star_S\|_1\le E_0$",
+            lambda _: instances.larger(on_frame()),
+            holds=_SIGNAL.holds,
+        ),
+        Assumption(
+            r"$\|W^\top w\|_\infty\le\nu$",
+            lambda _: instances.noisier(on_frame()),
+            holds=_NOISE.holds,
+        ),
+        Assumption(
+            r"the tail is no larger than told: $\|t\|_1\le T$, on one entry at most $\tau$",
+            lambda _: instances.with_tail(on_frame()),
+            holds=_tail_as_told,
         ),
     ),
     quantity=r"\|x^K-x^\star_S\|_1",
@@ -266,13 +310,25 @@ FIXED_THRESHOLDS = Theorem(
     where={rho: rate},
     formulas={
         "threshold": threshold,
-        "step": certificate_step,
+        "step": step,
+        "falls": falls,
         "decay_term": decay,
         "noise_term": noise_term,
         "tail_term": tail_term,
     },
+    definitions={
+        "measured": MEASURED,
+        "outside": OUTSIDE,
+        "told_signal": _SIGNAL.definition,
+        "told_coherence": _COHERENCE.definition,
+        "told_noise": _NOISE.definition,
+        "told_tail": _TAIL.definition,
+        "told_leak": _leak,
+        "layer": layer(weighted=True),
+    },
     draw=_draw,
     attained=_extremal,
+    nearby=_nearby,
     measure=lambda instance: instance.error(1),
     values=lambda instance: instance.told,
     slack=1e-6,
@@ -293,19 +349,25 @@ FIXED_THRESHOLDS = Theorem(
                 r"and the threshold adds $\theta_k$. Summed over $s$ indices, with "
                 r"$\|e\|_1=E_k$, this is the recursion,",
                 (s - 1) * mu * E + s * (mu * tail + nu) + s * threshold,
-                certificate_step,
+                step.subs(rho, rate),
             ),
             Step.at_most(
                 r"which grows with $\|e\|_1$, so that $\|e\|_1=E_k-d\le E_k$ does no harm.",
-                certificate_step.subs(E, E - _slack),
-                certificate_step,
-                gap=(1 + 2 * _more) * mu * _slack,
-                where={s: 1 + _more},
+                step.subs(E, E - _slack),
+                step,
+                gap=rho * _slack,
             ),
             Step.equal(
-                r"The closed form, which is $E_0$ for $K=0$, obeys it, with $\rho=(2s-1)\mu$.",
+                r"The closed form, which is $E_0$ for $K=0$, obeys it.",
                 certificate.subs(K, k + 1),
-                rho * certificate.subs(K, k) + s * (2 * nu + tau + mu * tail),
+                step.subs(E, certificate.subs(K, k)),
+            ),
+            Step.at_most(
+                r"For $\rho<1$ its sum is bounded however many layers there are.",
+                geometric,
+                1 / (1 - rho),
+                gap=rho**K / (1 - rho),
+                domain=(falls,),
             ),
         )
     ),
@@ -316,21 +378,22 @@ FIXED_THRESHOLDS_SUPPORT = replace(
     name="rip.fixed-thresholds-support",
     title="Nothing outside the support",
     statement=r"""
-    Under the assumptions of {prf:ref}`Thresholds fixed in advance <thm-rip-fixed-thresholds>` but
-    the last, no layer has an entry outside $S$ that is not zero: for every $K$
+    Under the assumptions of {prf:ref}`Thresholds fixed in advance <thm-rip-fixed-thresholds>`,
+    no layer has an entry outside $S$ that is not zero: for every $K$
 
     $$
     <<quantity>> <<relation>> <<bound>>.
     $$
     """,
-    assumptions=_SHARED,
     quantity=r"\#\{(i,k):i\notin S,\ k\le K,\ x^k_i\ne0\}",
     relation=EQUAL,
     bound=sp.Integer(0),
     measure=Recovery.false_positives,
     where={},
     formulas={},
+    definitions={},
     attained=None,
+    nearby=None,
     values=lambda _: {},
     derivation=Derivation(FIXED_THRESHOLDS.derivation.steps[:3]),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import sympy as sp
@@ -14,63 +14,93 @@ from torch import Tensor
 from unrolled.checks import check_depth, check_positive
 from unrolled.guarantees import draw
 from unrolled.guarantees.rip.schedule import Scheme, with_thresholds
-from unrolled.guarantees.rip.symbols import E0, K
+from unrolled.guarantees.rip.symbols import E0, K, s
 from unrolled.sensing import DenseOperator, equiangular_frame
 
 
 @dataclass(frozen=True)
-class Recovery:
-    """y = Ax* + w, the network that is to find x*, and what its theorem was told about them.
+class Measured:
+    """A signal, measured: y = Ax* + w."""
+
+    operator: DenseOperator
+    signal: Tensor  # (1, n), x*
+    noise: Tensor  # (1, m), w
+
+    @property
+    def y(self) -> Tensor:
+        """What is measured, (1, m)."""
+        return self.operator.forward(self.signal) + self.noise
+
+
+@dataclass(frozen=True)
+class Recovery(Measured):
+    """The network that is to find x*_S, and what its theorem was told.
 
     Attributes:
         told: a value for every symbol of the bound. Where the theorem's assumptions hold, it is the
             truth or a bound on it; to drop one, the truth is changed and `told` is not.
     """
 
-    operator: DenseOperator
     W: Tensor  # (m, n)
-    signal: Tensor  # (1, n), x*
     support: Tensor  # (n,) bool, S
-    noise: Tensor  # (1, m), w
-    thresholds: Tensor  # (K,)
-    told: Mapping[sp.Symbol, float]
+    thresholds: Tensor = field(default_factory=lambda: torch.empty(0))  # (K,)
+    told: Mapping[sp.Symbol, float] = field(default_factory=dict)
 
-    @classmethod
-    def planned(
-        cls,
-        scheme: Scheme,
-        operator: DenseOperator,
-        W: Tensor,
-        signal: Tensor,
-        support: Tensor,
-        noise: Tensor,
-        told: Mapping[sp.Symbol, float],
-    ) -> Recovery:
+    def planned(self, scheme: Scheme, told: Mapping[sp.Symbol, float]) -> Recovery:
         """With the thresholds that `scheme` makes of what it is told."""
-        thresholds = scheme.schedule(told).thresholds
-        return cls(operator, W, signal, support, noise, thresholds, told)
+        return replace(self, thresholds=scheme.schedule(told).thresholds, told=told)
+
+    def follows(self, scheme: Scheme) -> bool:
+        """Whether its thresholds are those that `scheme` makes of what it is told."""
+        planned = scheme.schedule(self.told).thresholds
+        return torch.allclose(self.thresholds, planned, rtol=1e-9, atol=0)
 
     @cached_property
     def iterates(self) -> Tensor:
         """What the network runs through, x^0, …, x^K, (K + 1, n)."""
-        net = with_thresholds(self.operator, self.W, self.thresholds)
-        return net.trajectory(self.operator.forward(self.signal) + self.noise)[:, 0]
+        return self._run(self.thresholds)
 
     @property
-    def tail(self) -> Tensor:
-        """What of the signal lies outside S, (n,)."""
+    def last_input(self) -> Tensor:
+        """What the last layer thresholds, (n,)."""
+        return self._run(torch.cat((self.thresholds[:-1], torch.zeros(1))))[-1]
+
+    def _run(self, thresholds: Tensor) -> Tensor:
+        return with_thresholds(self.operator, self.W, thresholds).trajectory(self.y)[:, 0]
+
+    @property
+    def inside(self) -> Tensor:
+        """What of the signal lies in S, x*_S, (n,)."""
+        return torch.where(self.support, self.signal[0], 0.0)
+
+    @property
+    def outside(self) -> Tensor:
+        """What of the signal lies outside S, t, (n,)."""
         return torch.where(self.support, 0.0, self.signal[0])
+
+    @property
+    def answers(self) -> Tensor:
+        """What each column of W answers to each of A, WᵀA (n, n)."""
+        return self.W.T @ self.operator.dense()
+
+    def coherence(self) -> float:
+        """The largest |w_iᵀa_j| over i ≠ j."""
+        return float(self.answers.fill_diagonal_(0).abs().max())
 
     def error(self, order: int) -> float:
         """‖x^K − x*_S‖ in ℓ₁ or ℓ₂."""
-        wanted = self.signal[0] - self.tail
-        return float(torch.linalg.vector_norm(self.iterates[-1] - wanted, order))
+        return norm(self.iterates[-1] - self.inside, order)
 
     def false_positives(self) -> float:
         """How many entries outside S are not zero, counted over all layers."""
         # Where a threshold is met exactly, rounding may leave an entry just above it.
         rounding = 1e-12 * float(self.signal.abs().max())
         return float((self.iterates[:, ~self.support].abs() > rounding).sum())
+
+
+def norm(vector: Tensor, order: float) -> float:
+    """The ℓ₁, ℓ₂ or ℓ_∞ norm of all entries."""
+    return float(torch.linalg.vector_norm(vector, order))
 
 
 def random_signal(
@@ -111,11 +141,26 @@ def one_on_frame(
     signal = torch.zeros(1, 16, dtype=torch.float64)
     signal[0, 0] = amplitude
     noise = torch.zeros(1, 6, dtype=torch.float64)
-    told = {**told, E0: 1.0, K: depth}
-    return Recovery.planned(scheme, operator, operator.dense(), signal, signal[0] != 0, noise, told)
+    found = Recovery(operator, signal, noise, operator.dense(), signal[0] != 0)
+    return found.planned(scheme, {**told, E0: 1.0, K: depth})
 
 
-# What to do to a recovery, so that what its theorem was told is no longer true.
+def moved(instance: Measured, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The instance's signal and noise with each entry changed a little; what is 0 stays so."""
+    size = 10 ** draw.uniform(generator, -4, -0.5)
+    signal, noise = (
+        entries * (1 + size * torch.randn(entries.shape, generator=generator, dtype=entries.dtype))
+        for entries in (instance.signal, instance.noise)
+    )
+    return signal, noise
+
+
+def is_sparse(instance: Recovery) -> bool:
+    """Whether S has at most as many elements as the theorem was told."""
+    return int(instance.support.sum()) <= instance.told[s]
+
+
+# What to do to `one_on_frame`, so that what its theorem was told is no longer true.
 
 
 def smaller_thresholds(instance: Recovery) -> Recovery:
@@ -128,23 +173,20 @@ def larger(instance: Recovery) -> Recovery:
     return replace(instance, signal=100 * instance.signal)
 
 
-def noisier(instance: Recovery, generator: torch.Generator) -> Recovery:
-    """Noise of a tenth of the signal."""
-    noise = torch.randn(instance.noise.shape, generator=generator, dtype=torch.float64)
-    size = 0.1 * instance.signal.norm() / noise.norm()
-    return replace(instance, noise=size * noise)
+def noisier(instance: Recovery) -> Recovery:
+    """Noise that looks like a tenth more of the signal."""
+    return replace(instance, noise=0.1 * instance.operator.forward(instance.signal))
 
 
 def with_tail(instance: Recovery) -> Recovery:
-    """Three entries more, of 0.05, outside the S of `one_on_frame`."""
+    """Three entries more, of 0.05, outside S."""
     signal = instance.signal.clone()
     signal[0, 1:4] = 0.05
     return replace(instance, signal=signal)
 
 
-def denser(instance: Recovery, generator: torch.Generator, order: int) -> Recovery:
-    """Six entries of random signs in place of the signal's, of the same norm (ℓ₁ or ℓ₂)."""
-    signs = torch.zeros_like(instance.signal)
-    signs[0, :6] = random_signal(generator, 6, 6)[0][0].sign()
-    size = torch.linalg.vector_norm(instance.signal, order) / 6 ** (1 / order)
-    return replace(instance, signal=size * signs, support=signs[0] != 0)
+def denser(instance: Recovery, order: int) -> Recovery:
+    """Six equal entries in place of the signal's one, of the same norm (ℓ₁ or ℓ₂)."""
+    support = torch.arange(instance.signal.shape[1]) < 6
+    size = norm(instance.signal, order) / 6 ** (1 / order)
+    return replace(instance, signal=size * support.double()[None, :], support=support)

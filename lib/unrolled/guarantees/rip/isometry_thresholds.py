@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 
 import sympy as sp
 import torch
-from torch import Tensor
 
 from unrolled.guarantees import (
     AT_MOST,
     EQUAL,
     Assumption,
+    Definition,
     Derivation,
     Step,
     Theorem,
@@ -20,10 +21,17 @@ from unrolled.guarantees import (
     evaluate,
 )
 from unrolled.guarantees.rip import instances
-from unrolled.guarantees.rip.instances import Recovery
+from unrolled.guarantees.rip.definitions import (
+    MEASURED,
+    OUTSIDE,
+    Told,
+    layer,
+    may_be_isometry_constant,
+)
+from unrolled.guarantees.rip.instances import Recovery, norm
 from unrolled.guarantees.rip.matrices import nearly_orthonormal, simplex, spikes_and_walsh
 from unrolled.guarantees.rip.schedule import Schedule, Scheme, check_schedule
-from unrolled.guarantees.rip.symbols import E0, E, K, k, s
+from unrolled.guarantees.rip.symbols import E0, E, K, geometric, k, rho, s
 from unrolled.isometry.constants import isometry_constant
 from unrolled.sensing import DenseOperator, equiangular_frame, gaussian, identity_hadamard
 
@@ -32,25 +40,25 @@ delta_next = sp.Symbol(r"\delta_{s+1}", nonnegative=True)
 epsilon = sp.Symbol("epsilon", nonnegative=True)
 tail_norm, tail_sum = sp.symbols("T_2 T_1", nonnegative=True)  # ‖t‖₂ and ‖t‖₁, outside S
 omega = sp.Symbol("omega", nonnegative=True)  # ‖w + At‖₂
-rho = sp.Symbol("rho", nonnegative=True)
 b = sp.Symbol("b", positive=True)
 
 rate = delta_s + sp.sqrt(s) * delta_next
 gain = (1 + sp.sqrt(s)) * sp.sqrt(1 + delta_s)
 threshold = delta_next * E + sp.sqrt(1 + delta_s) * omega
-certificate_step = rate * E + gain * omega
+step = rho * E + b * omega  # E_{k+1}
 disturbance = epsilon + sp.sqrt(1 + delta_s) * (tail_norm + tail_sum / sp.sqrt(s))
-_SCHEME = Scheme(threshold.subs(omega, disturbance), certificate_step.subs(omega, disturbance))
+_written_out = {rho: rate, b: gain, omega: disturbance}
+_SCHEME = Scheme(threshold.subs(_written_out), step.subs(_written_out))
 
 # The three terms of the closed form.
-_geometric = (1 - rho**K) / (1 - rho)
 decay = rho**K * E0
-noise_term = b * epsilon * _geometric
-tail_term = b * sp.sqrt(1 + delta_s) * (tail_norm + tail_sum / sp.sqrt(s)) * _geometric
+noise_term = b * epsilon * geometric
+tail_term = b * sp.sqrt(1 + delta_s) * (tail_norm + tail_sum / sp.sqrt(s)) * geometric
 certificate = decay + noise_term + tail_term
 
 # Below this δ_{s+1} the certificate tends to a floor.
 largest_constant = 1 / (1 + sp.sqrt(s))
+falls = sp.Lt(delta_next, largest_constant)
 
 
 def isometry_schedule(
@@ -107,9 +115,9 @@ KnownIsometry = tuple[DenseOperator, int, float, float]  # A, s, δ_s, δ_{s+1}
 
 @cache
 def _pool() -> tuple[KnownIsometry, ...]:
-    """Matrices with a rate below one, with their exact constants, computed once."""
+    """Matrices with their exact constants, computed once; for some the rate is above one."""
     generator = torch.Generator().manual_seed(2)
-    known = [_known(equiangular_frame(dtype=torch.float64), 1)]
+    known = [_known(equiangular_frame(dtype=torch.float64), sparsity) for sparsity in (1, 2)]
     known += [
         _known(gaussian(40, 12, generator=generator, dtype=torch.float64, unit_columns=True), 1)
         for _ in range(4)
@@ -121,9 +129,9 @@ def _pool() -> tuple[KnownIsometry, ...]:
             known.append(_known(operator, sparsity))
     spikes = identity_hadamard(64, dtype=torch.float64)
     known += [
-        (spikes, size, spikes_and_walsh(size), spikes_and_walsh(size + 1)) for size in (1, 2, 3, 4)
+        (spikes, size, spikes_and_walsh(size), spikes_and_walsh(size + 1)) for size in range(1, 7)
     ]
-    return tuple(matrix for matrix in known if evaluate(rate, _told(*matrix[2:], matrix[1])) < 1)
+    return tuple(known)
 
 
 def _known(operator: DenseOperator, sparsity: int) -> KnownIsometry:
@@ -134,37 +142,46 @@ def _known(operator: DenseOperator, sparsity: int) -> KnownIsometry:
 
 
 def _draw(generator: torch.Generator) -> Recovery:
-    if draw.integer(generator, 0, 7) == 0:
+    kind = draw.integer(generator, 0, 7)
+    if kind == 0:
         return _extremal(generator)
+    if kind == 1:
+        return _orthonormal(generator, noise=draw.uniform(generator, 0, 1))
     known = _pool()[draw.integer(generator, 0, len(_pool()) - 1)]
-    m, n = known[0].shape
+    operator, sparsity, _, _ = known
+    m, n = operator.shape
     tail, noise_size = (
         10 ** draw.uniform(generator, -4, -1) * draw.integer(generator, 0, 1) for _ in range(2)
     )
-    signal, support = instances.random_signal(generator, n, known[1], tail=tail)
+    size = draw.integer(generator, 1, sparsity)
+    signal, support = instances.random_signal(generator, n, size, tail=tail)
     signal = signal * 10 ** draw.uniform(generator, -3, 3)
     noise = torch.randn(1, m, generator=generator, dtype=torch.float64)
     noise = noise * noise_size * signal.norm() / noise.norm()
+    # The theorem may be told more than the truth.
     more = draw.uniform(generator, 1, 1.5) ** draw.integer(generator, 0, 1)
-    return _recovery(generator, known, signal, support, noise, more)
+    found = Recovery(operator, signal, noise, operator.dense(), support)
+    return _drawn(generator, found, known, more)
 
 
-def _recovery(
-    generator: torch.Generator,
-    known: KnownIsometry,
-    signal: Tensor,
-    support: Tensor,
-    noise: Tensor,
-    more: float = 1.0,
+def _drawn(
+    generator: torch.Generator, found: Recovery, known: KnownIsometry, more: float = 1.0
 ) -> Recovery:
-    # The theorem may be told more than the truth: `more` times as much.
-    operator, sparsity, constant, next_constant = known
-    inside, t = signal[0, support], signal[0, ~support]
-    sizes = (more * float(size) for size in (noise.norm(), t.norm(), t.abs().sum()))
-    told = _told(constant, next_constant, sparsity, *sizes)
+    _, sparsity, constant, next_constant = known
+    told = _told(more * constant, more * next_constant, sparsity)
     depth = instances.depth_for(generator, evaluate(rate, told))
-    told |= {E0: more * float(inside.norm()), K: depth}
-    return Recovery.planned(_SCHEME, operator, operator.dense(), signal, support, noise, told)
+    return _planned(found, told | {K: depth}, more)
+
+
+def _planned(found: Recovery, told: Mapping[sp.Symbol, float], more: float = 1.0) -> Recovery:
+    """With the thresholds for what is true of signal and noise, or for `more` times as much."""
+    sizes = {bound.bound: more * bound.true(found) for bound in (_SIGNAL, _NOISE, _TAIL, _TAIL_SUM)}
+    return found.planned(_SCHEME, {**told, **sizes})
+
+
+def _nearby(instance: Recovery, generator: torch.Generator) -> Recovery:
+    signal, noise = instances.moved(instance, generator)
+    return _planned(replace(instance, signal=signal, noise=noise), instance.told)
 
 
 def _extremal(generator: torch.Generator) -> Recovery:
@@ -175,76 +192,126 @@ def _extremal(generator: torch.Generator) -> Recovery:
     # The Gram matrix of j columns has the eigenvalues 1 − (j − 1)·cosine and, if j > 1, 1 + cosine.
     constants = ((sparsity - 1) * cosine, sparsity * cosine)
     support = torch.arange(sparsity + 1) < sparsity
-    signal = torch.where(support, 1.0, 0.0).double()[None, :]
-    noise = torch.zeros(1, sparsity + 1, dtype=torch.float64)
-    return _recovery(generator, (operator, sparsity, *constants), signal, support, noise)
+    found = Recovery(
+        operator,
+        signal=support.double()[None, :],
+        noise=torch.zeros(1, sparsity + 1, dtype=torch.float64),
+        W=operator.dense(),
+        support=support,
+    )
+    return _drawn(generator, found, (operator, sparsity, *constants))
+
+
+def orthonormal(
+    sparsity: int, *, noise: float = 0.0, tail: float = 0.0, depth: int = 1
+) -> Recovery:
+    """Orthonormal columns, s equal entries of one, a noise against them and a tail of one entry.
+
+    If both are so small that no entry is lost, the error of noise alone is its bound, and that of
+    a tail alone √s/(1 + √s) of its bound.
+
+    Args:
+        sparsity: s ≥ 1.
+        noise: ‖w‖₂ ≥ 0.
+        tail: the entry outside S, ≥ 0.
+        depth: K ≥ 1.
+
+    Raises:
+        ValueError: arguments other than these.
+    """
+    check_schedule(sparsity, depth, noise=noise, tail=tail)
+    support = torch.arange(sparsity + 1) < sparsity
+    operator = simplex(sparsity + 1, 0.0)
+    found = Recovery(
+        operator,
+        signal=torch.where(support, 1.0, tail).double()[None, :],
+        noise=-noise / sparsity**0.5 * support.double()[None, :],
+        W=operator.dense(),
+        support=support,
+    )
+    return _planned(found, _told(0.0, 0.0, sparsity) | {K: depth})
+
+
+def _orthonormal(generator: torch.Generator, *, noise: float) -> Recovery:
+    # That share of what is added is noise. Twice as much is less than an entry.
+    added = draw.uniform(generator, 0.01, 0.4)
+    return orthonormal(
+        draw.integer(generator, 1, 16),
+        noise=noise * added,
+        tail=(1 - noise) * added,
+        depth=draw.integer(generator, 1, 12),
+    )
+
+
+def _attained(generator: torch.Generator) -> Recovery:
+    if draw.integer(generator, 0, 1):
+        return _orthonormal(generator, noise=1.0)
+    return _extremal(generator)
 
 
 def _on_frame() -> Recovery:
     return instances.one_on_frame(_SCHEME, _told(0.0, 1 / 3, 1))
 
 
-def _understated(_: torch.Generator) -> Recovery:
+def _understated() -> Recovery:
     instance = _on_frame()
-    told = {**instance.told, delta_next: instance.told[delta_next] / 2}
-    return replace(instance, thresholds=_SCHEME.schedule(told).thresholds, told=told)
+    return instance.planned(_SCHEME, {**instance.told, delta_next: instance.told[delta_next] / 2})
+
+
+_SIGNAL = Told(E0, r"\|x^\star_S\|_2", lambda instance: norm(instance.inside, 2))
+_NOISE = Told(epsilon, r"\|w\|_2", lambda instance: norm(instance.noise, 2))
+_TAIL = Told(tail_norm, r"\|t\|_2", lambda instance: norm(instance.outside, 2))
+_TAIL_SUM = Told(tail_sum, r"\|t\|_1", lambda instance: norm(instance.outside, 1))
+
+_ORDERED = Definition(
+    sp.Ge(delta_next, delta_s),
+    values=lambda instance: {symbol: instance.told[symbol] for symbol in (delta_s, delta_next)},
+)
+
+
+def _constants_hold(instance: Recovery) -> bool:
+    sparsity = int(instance.told[s])
+    return all(
+        may_be_isometry_constant(instance.told[constant], instance.operator, order)
+        for constant, order in ((delta_s, sparsity), (delta_next, sparsity + 1))
+    )
 
 
 _slack = sp.Symbol("d", nonnegative=True)
-_below = sp.Symbol("q", positive=True)
 
-_closed = decay + b * omega * _geometric
+_closed = decay + b * omega * geometric
 _t_i, _sum = sp.symbols("t_i beta", nonnegative=True)
 
 BLOCKS = Step.at_most(
     r"For $\|At\|_2$ cut $t$ into blocks of $s$ entries of falling size. Those of a block, $t_i$, "
-    r"are at most the mean of the block before it, whose sum is $\beta=s(t_i+d)$, so that its "
+    r"are at most the mean of the block before it, whose sum is $\beta\ge st_i$, so that its "
     r"length is at most $\beta/\sqrt s$; squared,",
     s * _t_i**2,
     _sum**2 / s,
-    gap=s * _slack * (2 * _t_i + _slack),
-    where={_sum: s * (_t_i + _slack)},
-)
-
-_SHARED = (
-    Assumption(r"$\delta_s$ and $\delta_{s+1}$ are isometry constants of $A$", _understated),
-    Assumption(
-        r"the thresholds are $\theta_k$, no smaller ones",
-        lambda _: instances.smaller_thresholds(_on_frame()),
-    ),
-    Assumption(
-        "$S$ has at most $s$ elements",
-        lambda generator: instances.denser(_on_frame(), generator, 2),
-    ),
-    Assumption(r"$\|x^\star_S\|_2\le E_0$", lambda _: instances.larger(_on_frame())),
-    Assumption(
-        r"$\|w\|_2\le\epsilon$", lambda generator: instances.noisier(_on_frame(), generator)
-    ),
-    Assumption(
-        r"the tail is no larger than told: $\|t\|_2\le T_2$, $\|t\|_1\le T_1$",
-        lambda _: instances.with_tail(_on_frame()),
-    ),
+    gap=(_sum - s * _t_i) * (_sum + s * _t_i) / s,
+    domain=(_sum >= s * _t_i,),
 )
 
 ISOMETRY_THRESHOLDS = Theorem(
     name="rip.isometry-thresholds",
     title="Thresholds from isometry constants",
     statement=r"""
-    Let $y=Ax^\star+w$, let $S$ be a set of at most $s$ indices, and $t=x^\star-x^\star_S$ what lies
-    outside it. Only bounds need to be known: $E_0\ge\|x^\star_S\|_2$ on the signal,
-    $\epsilon\ge\|w\|_2$ on the noise, $T_2\ge\|t\|_2$ and $T_1\ge\|t\|_1$ on the tail, and the
-    isometry constants of $A$ (for orders beyond $n$, $\delta$ means $\delta_n$). Noise and tail
-    together are then $w+At$, of norm at most
+    Let $y=<<measured>>$, let $S$ be a set of at most $s$ indices, and $t=<<outside>>$ what lies
+    outside it. Only bounds need to be known: $<<told_signal>>$ on the signal, $<<told_noise>>$ on
+    the noise, $<<told_tail>>$ and $<<told_sum>>$ on the tail, and for $\delta_s$ and
+    $\delta_{s+1}$ the isometry constants of $A$ or larger numbers with $<<ordered>>$ (for orders
+    beyond $n$, $\delta$ means $\delta_n$). Noise and tail together then count as noise of norm at
+    most
 
     $$
     \omega=<<disturbance>>.
     $$
 
-    Run $x^{k+1}=S_{\theta_k}\bigl(x^k+A^\top(y-Ax^k)\bigr)$ from $x^0=0$ with the thresholds
+    Run $x^{k+1}=S_{\theta_k}\bigl(<<layer>>\bigr)$ from the origin with the thresholds
     $\theta_k=<<threshold>>$, where
 
     $$
-    E_{k+1}=\rho E_k+b\,\omega,\qquad \rho=<<rho>>,\qquad b=<<b>>.
+    E_{k+1}=<<step>>,\qquad \rho=<<rho>>,\qquad b=<<b>>.
     $$
 
     Then after every number $K$ of layers
@@ -254,12 +321,41 @@ ISOMETRY_THRESHOLDS = Theorem(
     \underbrace{<<noise_term>>}_{\text{noise}}+\underbrace{<<tail_term>>}_{\text{tail}}.
     $$
 
-    The right-hand side is $E_K$. Without noise and tail it is attained, for every $s$ and $K$. It
-    tends to a floor if $\delta_{s+1}< <<largest>>$.
+    The right-hand side is $E_K$. Without noise and tail it is attained, for every $s$ and $K$, and
+    so it is with noise alone, if the columns are orthonormal. It tends to a floor if
+    $<<falls>>$.
     """,
     assumptions=(
-        *_SHARED,
-        Assumption(r"$\rho<1$; without it the recursion still bounds the error, but need not fall"),
+        Assumption(
+            r"$\delta_s$ and $\delta_{s+1}$ are isometry constants of $A$, or larger",
+            lambda _: _understated(),
+            holds=_constants_hold,
+        ),
+        Assumption(
+            r"the thresholds are $\theta_k$, no smaller ones",
+            lambda _: instances.smaller_thresholds(_on_frame()),
+            holds=lambda instance: instance.follows(_SCHEME),
+        ),
+        Assumption(
+            "$S$ has at most $s$ elements",
+            lambda _: instances.denser(_on_frame(), 2),
+            holds=instances.is_sparse,
+        ),
+        Assumption(
+            r"$\|x^\star_S\|_2\le E_0$",
+            lambda _: instances.larger(_on_frame()),
+            holds=_SIGNAL.holds,
+        ),
+        Assumption(
+            r"$\|w\|_2\le\epsilon$",
+            lambda _: instances.noisier(_on_frame()),
+            holds=_NOISE.holds,
+        ),
+        Assumption(
+            r"the tail is no larger than told: $\|t\|_2\le T_2$, $\|t\|_1\le T_1$",
+            lambda _: instances.with_tail(_on_frame()),
+            holds=lambda instance: _TAIL.holds(instance) and _TAIL_SUM.holds(instance),
+        ),
     ),
     quantity=r"\|x^K-x^\star_S\|_2",
     relation=AT_MOST,
@@ -268,13 +364,25 @@ ISOMETRY_THRESHOLDS = Theorem(
     formulas={
         "disturbance": disturbance,
         "threshold": threshold,
+        "step": step,
         "decay_term": decay,
         "noise_term": noise_term,
         "tail_term": tail_term,
-        "largest": largest_constant,
+        "falls": falls,
+    },
+    definitions={
+        "ordered": _ORDERED,
+        "measured": MEASURED,
+        "outside": OUTSIDE,
+        "told_signal": _SIGNAL.definition,
+        "told_noise": _NOISE.definition,
+        "told_tail": _TAIL.definition,
+        "told_sum": _TAIL_SUM.definition,
+        "layer": layer(weighted=False),
     },
     draw=_draw,
-    attained=_extremal,
+    attained=_attained,
+    nearby=_nearby,
     measure=lambda instance: instance.error(2),
     values=lambda instance: instance.told,
     slack=1e-6,
@@ -298,42 +406,49 @@ ISOMETRY_THRESHOLDS = Theorem(
                 r"\omega$, and thresholding $s$ entries adds $\sqrt s\,\theta_k$. With "
                 r"$\|e\|_2=E_k$ this is the recursion,",
                 delta_s * E + sp.sqrt(1 + delta_s) * omega + sp.sqrt(s) * threshold,
-                certificate_step,
+                step.subs({rho: rate, b: gain}),
             ),
             Step.at_most(
                 r"which grows with $\|e\|_2$, so that $\|e\|_2=E_k-d\le E_k$ does no harm.",
-                certificate_step.subs(E, E - _slack),
-                certificate_step,
-                gap=rate * _slack,
+                step.subs(E, E - _slack),
+                step,
+                gap=rho * _slack,
             ),
             Step.equal(
                 "The closed form, which is $E_0$ for $K=0$, obeys the recursion.",
                 _closed.subs(K, k + 1),
-                rho * _closed.subs(K, k) + b * omega,
+                step.subs(E, _closed.subs(K, k)),
             ),
             Step.equal(
                 r"Its second part is what noise and tail add, as $\omega$ is the sum of theirs.",
-                b * _geometric * disturbance,
+                b * geometric * disturbance,
                 noise_term + tail_term,
             ),
             Step.at_most(
-                r"Since $\delta_{s+1}=\delta_s+d\ge\delta_s$, the rate is at most "
+                r"Since $\delta_{s+1}\ge\delta_s$, the rate is at most "
                 r"$(1+\sqrt s)\delta_{s+1}$,",
                 rate,
                 (1 + sp.sqrt(s)) * delta_next,
-                gap=_slack,
-                where={delta_next: delta_s + _slack},
+                gap=delta_next - delta_s,
+                domain=(_ORDERED.meaning,),
             ),
             Step.less(
                 r"which is below one for $\delta_{s+1}$ below $1/(1+\sqrt s)$.",
                 (1 + sp.sqrt(s)) * delta_next,
                 1,
-                gap=_below / (1 + _below),
-                where={delta_next: largest_constant / (1 + _below)},
+                gap=1 - (1 + sp.sqrt(s)) * delta_next,
+                domain=(falls,),
             ),
         )
     ),
 )
+
+
+def tail_reached(sparsity: int) -> float:
+    """The share of the bound that the error is, of a tail alone on orthonormal columns."""
+    instance = orthonormal(sparsity, tail=0.1)
+    return ISOMETRY_THRESHOLDS.measure(instance) / ISOMETRY_THRESHOLDS.limit(instance)
+
 
 ISOMETRY_THRESHOLDS_SUPPORT = replace(
     ISOMETRY_THRESHOLDS,
@@ -341,21 +456,22 @@ ISOMETRY_THRESHOLDS_SUPPORT = replace(
     title="Isometry leaves nothing outside the support",
     statement=r"""
     Under the assumptions of
-    {prf:ref}`Thresholds from isometry constants <thm-rip-isometry-thresholds>` but the last, no
-    layer has an entry outside $S$ that is not zero: for every $K$
+    {prf:ref}`Thresholds from isometry constants <thm-rip-isometry-thresholds>`, no layer has an
+    entry outside $S$ that is not zero: for every $K$
 
     $$
     <<quantity>> <<relation>> <<bound>>.
     $$
     """,
-    assumptions=_SHARED,
     quantity=r"\#\{(i,k):i\notin S,\ k\le K,\ x^k_i\ne0\}",
     relation=EQUAL,
     bound=sp.Integer(0),
     measure=Recovery.false_positives,
     where={},
     formulas={},
+    definitions={},
     attained=None,
+    nearby=None,
     values=lambda _: {},
     derivation=Derivation(ISOMETRY_THRESHOLDS.derivation.steps[:4]),
 )

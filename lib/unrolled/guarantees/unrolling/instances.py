@@ -37,12 +37,21 @@ class IdentityDenoiser:
     threshold: float = 0.0
     noise: float = 0.0  # the size of each entry of w
 
+    @property
+    def y(self) -> Tensor:
+        """What is measured, (1, m)."""
+        return self.operator.forward(self.signal) + self.noise
+
+    @property
+    def start(self) -> Tensor:
+        """x_0, (1, n)."""
+        return self.signal + self.error
+
     def growth(self) -> float:
         """Run the layers: ‖x_K − x*‖ / ‖x_0 − x*‖."""
-        y = self.operator.forward(self.signal) + self.noise
-        x = self.signal + self.error
+        x = self.start
         for _ in range(self.depth):
-            x = divergence_free_step(self.operator, x, y, self.lam)
+            x = divergence_free_step(self.operator, x, self.y, self.lam)
             x = torch.sign(x) * torch.relu(x.abs() - self.threshold)
         return float((x - self.signal).norm() / self.error.norm())
 
@@ -69,6 +78,11 @@ class TwoEigenvalues:
     steps: Tensor | None = None
     test_share: float | None = None
 
+    @property
+    def operator(self) -> DenseOperator:
+        """An A with AᵀA = H."""
+        return DenseOperator(torch.diag(torch.tensor([1.0, self.high**0.5], dtype=torch.float64)))
+
     def train(self) -> float:
         """The one step size that minimises the squared error after `depth` layers, by bisection."""
         below, above = 1 / self.high, 1.0  # the derivative of the loss changes its sign between
@@ -89,11 +103,8 @@ class TwoEigenvalues:
         if steps is None:
             steps = torch.tensor([self.train()], dtype=torch.float64)
         repeated = steps.repeat(self.layers // len(steps) + 1)[: max(self.layers, 1)]
-        operator = DenseOperator(
-            torch.diag(torch.tensor([1.0, self.high**0.5], dtype=torch.float64))
-        )
         share = self.share if self.test_share is None else self.test_share
         signal = torch.tensor([[(1 - share) ** 0.5, share**0.5]], dtype=torch.float64)
-        net = GradientNet(operator, steps=repeated, learned=False)
-        iterates = net.trajectory(operator.forward(signal))[: self.layers + 1]
+        net = GradientNet(self.operator, steps=repeated, learned=False)
+        iterates = net.trajectory(self.operator.forward(signal))[: self.layers + 1]
         return (iterates - signal).square().sum((1, 2))

@@ -9,6 +9,7 @@ from unrolled.guarantees import (
     AT_MOST,
     EQUAL,
     Assumption,
+    Definition,
     Derivation,
     Refutation,
     Step,
@@ -17,7 +18,7 @@ from unrolled.guarantees import (
     evaluate,
 )
 from unrolled.guarantees.unrolling.instances import TwoEigenvalues
-from unrolled.guarantees.unrolling.symbols import K, M, k, share, t
+from unrolled.guarantees.unrolling.symbols import A, K, M, k, share, t
 
 _ratio = (share * M / (1 - share)) ** (1 / (2 * K - 1))
 _step_in_t = (1 + t) / (1 + t * M)
@@ -28,6 +29,10 @@ _error_in_t = (1 - share) * _small_in_t ** (2 * k) + share * growth_in_t ** (2 *
 trained_step = _step_in_t.subs(t, _ratio)
 growth = growth_in_t.subs(t, _ratio)
 run_on_error = _error_in_t.subs(t, _ratio)
+
+_converges = sp.Gt(t, 1 - 2 / M)
+_converges_always = sp.Le(M, 2)
+_diverges = sp.Lt(t, _converges.rhs)
 
 
 def _draw_two(generator: torch.Generator) -> TwoEigenvalues:
@@ -54,9 +59,7 @@ def _values(instance: TwoEigenvalues) -> dict[sp.Symbol, float]:
 
 
 _eta = sp.Symbol("eta", real=True)
-_q, _v = sp.symbols("q v", positive=True)
-_share_in_q = 1 / (1 + _q)  # q = (1 − w)/w > 0 says that 0 < w < 1
-_ratio_in_q = (M / _q) ** (1 / (2 * K - 1))
+_v = sp.Symbol("v", positive=True)
 _loss = (1 - share) * (1 - _eta) ** (2 * K) + share * (1 - M * _eta) ** (2 * K)
 _slope = (1 - share) * (1 - _eta) ** (2 * K - 1) + share * M * (1 - M * _eta) ** (2 * K - 1)
 
@@ -64,9 +67,10 @@ RUN_ON = Theorem(
     name="unrolling.run-on",
     title="Trained for K layers, run for k",
     statement=r"""
-        Let $H=A^\top A$ have the eigenvalues $1$ and $M>1$, and let the share $w\in(0,1)$ of the
-        squared error $\mathbb E\|e_0\|^2=1$ lie at $M$. Train gradient descent with one step for
-        all of its $K$ layers. The error after $K$ layers has exactly one minimiser,
+        Let $H=<<hessian>>$ have two eigenvalues, of which the smaller one is one and the larger one
+        $M$. Let a share $w$ of the squared error, neither none nor all of it, lie at $M$, and let
+        $\mathbb E\|e_0\|^2$ be one. Train gradient descent with one step for all of its $K$ layers.
+        The error after $K$ layers has exactly one minimiser,
 
         $$
         \eta=<<step>>,\qquad t=<<t>>,
@@ -78,19 +82,39 @@ RUN_ON = Theorem(
         <<quantity>> <<relation>> <<bound>>.
         $$
 
-        Hence it converges as $k\to\infty$ if $t>1-2/M$, for $M\le2$ always, and diverges if
-        $t<1-2/M$.
+        Hence it converges as $k\to\infty$ if $<<converges>>$, for $<<always>>$ whatever $t$ is, and
+        diverges if $<<diverges>>$.
         """,
     assumptions=(
-        Assumption("all layers share one step", _untied),
-        Assumption("the network is run on signals like those it was trained on", _other_signals),
+        Assumption(
+            "all layers share one step",
+            _untied,
+            holds=lambda i: i.steps is None or bool((i.steps == i.steps[0]).all()),
+        ),
+        Assumption(
+            "the network is run on signals like those it was trained on",
+            _other_signals,
+            holds=lambda i: i.test_share in (None, i.share),
+        ),
         Assumption("there is no noise"),
     ),
     quantity=r"\mathbb E\|e_k\|^2",
     relation=EQUAL,
     bound=_error_in_t,
     where={t: _ratio},
-    formulas={"step": _step_in_t},
+    formulas={
+        "step": _step_in_t,
+        "converges": _converges,
+        "always": _converges_always,
+        "diverges": _diverges,
+    },
+    definitions={
+        "hessian": Definition(
+            A.T * A,
+            values=lambda instance: {A: instance.operator.dense()},
+            code=lambda instance: torch.tensor([[1, 0], [0, instance.high]], dtype=torch.float64),
+        )
+    },
     draw=_draw_two,
     measure=lambda instance: float(instance.errors()[-1]),
     values=_values,
@@ -104,16 +128,25 @@ RUN_ON = Theorem(
                 -2 * K * _slope,
             ),
             Step.equal(
+                r"The bracket falls as $\eta$ grows, so that it vanishes once: its derivative is",
+                sp.Derivative(_slope, _eta),
+                -(2 * K - 1)
+                * (
+                    (1 - share) * (1 - _eta) ** (2 * K - 2)
+                    + share * M**2 * (1 - M * _eta) ** (2 * K - 2)
+                ),
+            ),
+            Step.equal(
                 r"At $\eta=(1+t)/(1+tM)$ a layer multiplies the error at eigenvalue $1$ by",
                 1 - _step_in_t,
                 _small_in_t,
             ),
             Step.equal("and the one at $M$ by", 1 - M * _step_in_t, -growth_in_t),
             Step.equal(
-                r"so that the derivative vanishes there, with $q=(1-w)/w$ and $v$ for the second "
-                "factor:",
-                (1 - _share_in_q) * (_ratio_in_q * _v) ** (2 * K - 1),
-                _share_in_q * M * _v ** (2 * K - 1),
+                "so that the derivative vanishes there, with $v$ for the second factor:",
+                (1 - share) * (_ratio * _v) ** (2 * K - 1),
+                share * M * _v ** (2 * K - 1),
+                domain=(share < 1,),
             ),
             Step.less(
                 "The error at $1$ always falls,",
@@ -121,10 +154,26 @@ RUN_ON = Theorem(
                 1,
                 gap=(1 + t) / (1 + t * M),
             ),
-            Step.equal(
-                "and the one at $M$ falls or grows as $M-2$ is smaller or larger than $tM$.",
-                growth_in_t - 1,
-                (M - 2 - t * M) / (1 + t * M),
+            Step.less(
+                "the one at $M$ falls if $t$ is large,",
+                growth_in_t,
+                1,
+                gap=M * (t - _converges.rhs) / (1 + t * M),
+                domain=(_converges, M > 1),
+            ),
+            Step.at_most(
+                "as every positive $t$ is if $M$ is small,",
+                _converges.rhs,
+                0,
+                gap=(2 - M) / M,
+                domain=(_converges_always,),
+            ),
+            Step.less(
+                "and it grows if $t$ is small.",
+                1,
+                growth_in_t,
+                gap=M * (_diverges.rhs - t) / (1 + t * M),
+                domain=(_diverges, M > 2),
             ),
         )
     ),

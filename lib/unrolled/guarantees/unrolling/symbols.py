@@ -11,3 +11,4 @@ t = sp.Symbol("t", positive=True)
 
 unknowns, measurements = sp.symbols("n m", integer=True, positive=True)
 lam = sp.Symbol("lambda", positive=True)  # the regularisation of the LMMSE step
+A = sp.MatrixSymbol("A", measurements, unknowns)
