@@ -19,7 +19,7 @@ __all__ = ["Unsupported", "excludes"]
 PRECISIONS = (64, 256, 1024)  # bits, tried in turn while a ball leaves the claim open
 LONGEST = 400  # terms of a sum
 
-Point = Mapping[sp.Symbol, sp.Rational]
+Point = Mapping[sp.Symbol, sp.Rational | arb]
 
 
 class Unsupported(Exception):
@@ -36,7 +36,7 @@ def excludes(left: sp.Expr, right: sp.Expr, relation: Relation, point: Point) ->
     Raises:
         Unsupported: a side holds a function that is not known here.
     """
-    difference, carried_out = _carry_out(right - left)
+    difference, carried_out = _differentiated(right - left)
     gap = arb.nan()
     for precision in PRECISIONS:
         with _bits(precision):
@@ -59,9 +59,10 @@ def _shown(ball: arb) -> str:
     return ball.str(5, radius=False)
 
 
-def _carry_out(expression: sp.Expr) -> tuple[sp.Expr, bool]:
-    pending = expression.atoms(sp.Derivative, sp.Subs)
-    return (expression.doit() if pending else expression), bool(pending)
+def _differentiated(expression: sp.Expr) -> tuple[sp.Expr, bool]:
+    pending = expression.atoms(sp.Derivative)
+    pending |= {taken for taken in expression.atoms(sp.Subs) if taken.has(sp.Derivative)}
+    return expression.xreplace({e: e.doit() for e in pending}), bool(pending)
 
 
 @contextmanager
@@ -92,6 +93,12 @@ _FUNCTIONS: dict[type[sp.Expr], Callable[[arb], arb]] = {
     sp.erfc: arb.erfc,
     sp.gamma: arb.gamma,
     sp.loggamma: arb.lgamma,
+    sp.sech: arb.sech,
+    sp.csch: arb.csch,
+    sp.coth: arb.coth,
+    sp.sec: arb.sec,
+    sp.csc: arb.csc,
+    sp.cot: arb.cot,
     sp.Abs: abs,
     sp.sign: arb.sgn,
 }
@@ -99,7 +106,8 @@ _FUNCTIONS: dict[type[sp.Expr], Callable[[arb], arb]] = {
 
 def _ball(expression: sp.Expr, point: Point) -> arb:
     if expression in point:
-        return _ball(sp.sympify(point[expression]), {})
+        value = point[expression]
+        return value if isinstance(value, arb) else _ball(sp.sympify(value), {})
     if isinstance(expression, sp.Rational):
         return arb(fmpq(int(expression.p), int(expression.q)))
     if expression is sp.pi:
@@ -110,6 +118,10 @@ def _ball(expression: sp.Expr, point: Point) -> arb:
         return _power(expression.base, expression.exp, point)
     if isinstance(expression, sp.Sum | sp.Product):
         return _accumulated(expression, point)
+    if isinstance(expression, sp.Subs):
+        places = zip(expression.variables, expression.point, strict=True)
+        there = {variable: _exactly(value, point) for variable, value in places}
+        return _ball(expression.expr, {**point, **there})
     balls = [_ball(part, point) for part in expression.args]
     if isinstance(expression, sp.Add):
         return sum(balls, arb(0))
@@ -124,7 +136,7 @@ def _ball(expression: sp.Expr, point: Point) -> arb:
             chosen = chosen.max(ball) if isinstance(expression, sp.Max) else chosen.min(ball)
         return chosen
     if isinstance(expression, sp.binomial | sp.factorial):
-        number = expression.func(*(part.xreplace(dict(point)) for part in expression.args))
+        number = expression.func(*(_at(point, part) for part in expression.args))
         return _ball(number, {}) if number.is_Integer else arb.nan()
     if isinstance(expression, sp.chebyshevt):
         return arb.chebyshev_t(balls[1], balls[0])
@@ -137,7 +149,7 @@ def _ball(expression: sp.Expr, point: Point) -> arb:
 
 def _power(base: sp.Expr, exponent: sp.Expr, point: Point) -> arb:
     below = _ball(base, point)
-    exact = exponent.xreplace(dict(point))
+    exact = _at(point, exponent)
     if exact.is_Integer:
         return _whole_power(below, int(exact))
     above = _ball(exponent, point)
@@ -146,6 +158,18 @@ def _power(base: sp.Expr, exponent: sp.Expr, point: Point) -> arb:
     if below.is_zero() and above > 0:
         return arb(0)
     return below**above
+
+
+def _at(point: Point, expression: sp.Expr) -> sp.Expr:
+    # With the numbers put in that are known exactly.
+    exact = {symbol: value for symbol, value in point.items() if not isinstance(value, arb)}
+    return expression.xreplace(exact)
+
+
+def _exactly(expression: sp.Expr, point: Point) -> sp.Rational | arb:
+    # A number where it is rational, else a ball.
+    value = _at(point, expression)
+    return value if value.is_Rational else _ball(expression, point)
 
 
 def _whole_power(ball: arb, exponent: int) -> arb:
@@ -161,7 +185,10 @@ def _whole_power(ball: arb, exponent: int) -> arb:
 
 def _accumulated(expression: sp.Sum | sp.Product, point: Point) -> arb:
     index, low, high = expression.limits[-1]
-    first, last = (int(end.xreplace(dict(point))) for end in (low, high))
+    first, last = (_at(point, end) for end in (low, high))
+    if not (first.is_Integer and last.is_Integer):
+        raise Unsupported(f"a sum from {first} to {last} is not evaluated in balls")
+    first, last = int(first), int(last)
     if last - first > LONGEST:
         raise Unsupported(f"a sum of {last - first + 1} terms is not evaluated in balls")
     inner = expression.limits[:-1]

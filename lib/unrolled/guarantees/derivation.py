@@ -22,11 +22,12 @@ from unrolled.guarantees.domain import Domain, may_be
 from unrolled.guarantees.latex import latex
 from unrolled.guarantees.relation import AT_MOST, EQUAL, LESS, Relation
 from unrolled.guarantees.rewriting import (
+    carry_out,
     is_defined,
     is_identically_zero,
     is_nonnegative,
-    is_nonzero,
     is_positive,
+    put_in,
 )
 from unrolled.guarantees.time_limit import OutOfTime, time_limit
 from unrolled.verdict import Verdict
@@ -46,6 +47,10 @@ _INEXACT = (sp.Float, sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I, sp.Limit, sp.Integral
 
 POINTS = 40  # at which balls attack a step
 SECONDS = 60.0  # after which it counts as undecided
+# What sympy raises where an expression is beyond it.
+SYMPY_GIVES_UP = (
+    ArithmeticError, AttributeError, NotImplementedError, RecursionError, TypeError, ValueError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -187,6 +192,13 @@ class _Comparison(Step):
         super().__post_init__()
         for name in ("left", "right"):
             _check_exact(name, getattr(self, name))
+        for bound in self.domain.relations:
+            _check_exact("domain", bound.rhs)
+        if taken := sorted(map(str, _bound(self.left, self.right) & self.symbols)):
+            raise ValueError(
+                f"left and right have {', '.join(taken)} both as an index and as a symbol of their "
+                "own; give the index a name that nothing else has"
+            )
         names = [symbol.name for symbol in self.symbols]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(
@@ -229,24 +241,30 @@ class _Comparison(Step):
                 passed, detail = self._decide()
         except OutOfTime:
             passed, detail = False, f"undecided after {SECONDS:.0f} s"
-        except Unsupported as error:
-            passed, detail = False, f"undecided: {error}"
+        except SYMPY_GIVES_UP as error:
+            passed, detail = False, f"undecided: {type(error).__name__}: {error}"
         return Verdict(self.claim, passed, detail)
 
     def _decide(self) -> tuple[bool, str]:
-        points = list(self.domain.points(self.symbols, POINTS))
-        for point in points:
-            if why := excludes(self.left, self.right, self.relation, point):
+        tried, unable = 0, "no point of the domain was found"
+        for point in self.domain.points(self.symbols, POINTS):
+            try:
+                why = excludes(self.left, self.right, self.relation, point)
+            except Unsupported as error:
+                unable = str(error)
+                continue
+            if why:
                 shown = ", ".join(f"{symbol} = {value}" for symbol, value in point.items())
                 return False, f"false at {shown or 'these numbers'}: {why}"
-        if not points:
-            return False, "undecided: no point of the domain was found"
+            tried += 1
+        if not tried:
+            return False, f"undecided: {unable}"
         for region in self.domain.regions(self.symbols):
             if not all(_is_defined_in(region, side) for side in self._sides()):
                 return False, "undecided: a side may be undefined where its symbols may go"
             if trouble := self._undecided(region):
                 return False, f"undecided: {trouble}"
-        return True, f"rewriting proves it; balls agree at {len(points)} points"
+        return True, f"rewriting proves it; balls agree at {tried} points"
 
     def _sides(self) -> tuple[sp.Expr, ...]:
         return self.left, self.right
@@ -331,6 +349,9 @@ class Cases(Step):
         if len(kinds) > 1:
             signs = ", ".join(sorted(kind.value for kind in kinds))
             raise ValueError(f"build makes cases of {signs}; all must claim one relation")
+        if len(reaches := {step.reach for step in self.instances.values()}) > 1:
+            shown = "; ".join(sorted(reach or "for all" for reach in reaches))
+            raise ValueError(f"build makes cases {shown}; all must be of one domain and scope")
 
     @property
     def reach(self) -> str:
@@ -364,6 +385,15 @@ class Cases(Step):
         return next(iter(self.instances.values())).to_latex()
 
 
+def _bound(*expressions: sp.Expr) -> set[sp.Symbol]:
+    # The indices of sums and the variables of substitutions.
+    found: set[sp.Symbol] = set()
+    for expression in expressions:
+        for taken in expression.atoms(sp.Sum, sp.Product, sp.Subs):
+            found |= set(taken.bound_symbols)
+    return found
+
+
 def _check_exact(name: str, expression: sp.Expr) -> None:
     if not isinstance(expression, sp.Expr):
         raise ValueError(f"{name} is {expression!r}; an expression is needed")
@@ -371,6 +401,14 @@ def _check_exact(name: str, expression: sp.Expr) -> None:
     if found:
         what = getattr(found[0], "__name__", str(found[0]))
         raise ValueError(f"{name} is {expression}, which holds {what}; exact real numbers only")
+    if any(v.is_integer for d in expression.atoms(sp.Derivative) for v in d.variables):
+        raise ValueError(f"{name} is {expression}, a derivative with respect to an integer")
+    special = [str(s) for s in expression.free_symbols if _is_special(s)]
+    if special:
+        raise ValueError(
+            f"{name} has the symbols {', '.join(sorted(special))}, of which more is assumed than a "
+            "sign and whether they are integers, even or odd"
+        )
     unreal = [str(s) for s in expression.free_symbols if not (s.is_real or s.is_integer)]
     if unreal:
         raise ValueError(
@@ -379,16 +417,21 @@ def _check_exact(name: str, expression: sp.Expr) -> None:
         )
 
 
+def _is_special(symbol: sp.Symbol) -> bool:
+    rational = symbol.is_rational and not symbol.is_integer
+    return bool(rational or symbol.is_irrational or symbol.is_prime or symbol.is_composite)
+
+
 def _is_defined_in(region: Mapping[sp.Symbol, sp.Expr], side: sp.Expr) -> bool:
     # The derivative of a smooth function is defined, and may be any real number. It is smooth where
     # its variable may be, so that is where the derivative may be taken.
     for taken in side.atoms(sp.Subs):
         places = zip(taken.variables, taken.point, strict=True)
-        if taken.has(sp.Derivative) and not all(may_be(*place) for place in places):
+        if not all(may_be(variable, put_in(region, value)) for variable, value in places):
             return False
     inner = {derivative: sp.Dummy(real=True) for derivative in side.atoms(sp.Derivative)}
-    outer = side.xreplace(inner).subs(region)
-    smooth = (derivative.expr.subs(region) for derivative in inner)
+    smooth = (put_in(region, derivative.expr) for derivative in inner)
+    outer = put_in(region, side.xreplace(inner))
     return is_defined(outer) and all(is_defined(part, smooth=True) for part in smooth)
 
 
@@ -397,14 +440,7 @@ def _carried_out(region: Mapping[sp.Symbol, sp.Expr], expression: sp.Expr) -> sp
     expression = expression.xreplace(
         {pending: pending.doit() for pending in expression.atoms(sp.Derivative, sp.Subs)}
     )
-    expression = expression.subs(region).doit()
-    # A geometric sum comes with the question whether its ratio is 1.
-    settled = {
-        equation: sp.false
-        for equation in expression.atoms(sp.Eq)
-        if is_nonzero(equation.lhs - equation.rhs)
-    }
-    return expression.xreplace(settled)
+    return carry_out(expression.xreplace(region))
 
 
 @dataclass(frozen=True)

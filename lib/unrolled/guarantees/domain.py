@@ -45,6 +45,8 @@ TINY = sp.Rational(1, 10**6)
 def allows(symbol: sp.Symbol, value: float | sp.Rational) -> bool:
     """Whether the symbol's assumptions allow this number."""
     facts = symbol.assumptions0
+    if not sp.sympify(value).is_finite:
+        return False
     return all(bool(shows(value)) is facts[name] for name, shows in SIGNS.items() if name in facts)
 
 
@@ -153,7 +155,7 @@ class Domain:
             return [symbol]
         if whole and low is not None and high is not None and (high - low).is_Integer:
             return [low + step for step in range(int(high - low) + 1)]
-        if whole:
+        if whole and (low is None or high is None):
             t = sp.Dummy(f"{symbol}'", integer=True, nonnegative=True)
             return [low + t if low is not None else high - t]
         if low is None or high is None:
@@ -195,6 +197,9 @@ class Domain:
         low, _, high, _ = (
             end.subs(point) if isinstance(end, sp.Expr) else end for end in self._ends(symbol)
         )
+        ends = [end for end in (low, high) if isinstance(end, sp.Expr)]
+        if not all(end.is_real and end.is_finite for end in ends):
+            return None  # a bound is undefined there
         for _ in range(40):
             value = _candidate(low, high, source, bool(symbol.is_integer), number)
             if allows(symbol, value) and self.holds({**point, symbol: value}):
@@ -212,7 +217,8 @@ def _candidate(
         )
         if low is None and high is not None:
             return sp.Integer(int(sp.floor(high)) - min(number, source.randrange(9)))
-        return sp.Integer(start + source.randrange(0 if low is not None else -6, 7))
+        reach = source.choice((7, 30))
+        return sp.Integer(start + source.randrange(0 if low is not None else -reach, reach))
     ends = [end for end in (low, high) if end is not None and end.is_Rational]
     kind = source.randrange(5)
     if kind == 0 and ends:  # at an edge, or beside it

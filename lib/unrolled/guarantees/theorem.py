@@ -20,7 +20,7 @@ from typing import Any
 import sympy as sp
 import torch
 
-from unrolled.checks import check_kind
+from unrolled.checks import check_kind, check_positive
 from unrolled.guarantees.derivation import Derivation, NoDerivation
 from unrolled.guarantees.latex import cell, latex, scientific
 from unrolled.guarantees.relation import AT_MOST, EQUAL, LESS, Relation
@@ -45,9 +45,10 @@ Values = Callable[[Instance], Mapping[sp.Symbol, float]]
 Measure = Callable[[Instance], float]
 
 # LaTeX doubles angle brackets nowhere, and braces everywhere.
-PLACEHOLDER = re.compile(r"<<(.*?)>>")
+PLACEHOLDER = re.compile(r"<<(.*?)>>", re.DOTALL)
 WORDS = ("quantity", "relation", "bound")  # those that every statement may show
 
+LARGEST_ALLOWANCE = 1e-3  # for rounding, relative
 COVERED = 100  # instances whose values are held against the domains of the steps
 DEFINED = 20  # instances on which definitions are held against the code
 CLIMBERS = 5  # the worst instances of a sweep, from which it climbs
@@ -90,15 +91,18 @@ class Definition:
     def agrees(self, instance: Instance) -> bool:
         """Whether the formula's value on the instance is the code's, but for rounding."""
         known = {
-            symbol: value.numpy() if isinstance(value, torch.Tensor) else value
+            symbol: value.detach().numpy() if isinstance(value, torch.Tensor) else value
             for symbol, value in self.values(instance).items()
         }
         meant = _compiled(self.meaning, tuple(known))(*known.values())
         told, computed = (
-            torch.as_tensor(value, dtype=torch.float64) for value in (meant, self.code(instance))
+            torch.as_tensor(value).to(torch.complex128) for value in (meant, self.code(instance))
         )
-        size = float(computed.abs().max())
-        return told.shape == computed.shape and bool(((told - computed).abs() <= 1e-6 * size).all())
+        if told.shape != computed.shape or told.numel() == 0:
+            return False
+        size = computed.abs()
+        near = (told - computed).abs() <= 1e-6 * size + 1e-9 * size.max()
+        return bool((near & told.isfinite() & computed.isfinite()).all())
 
 
 @dataclass(frozen=True)
@@ -239,6 +243,7 @@ class Theorem:
 
     def __post_init__(self) -> None:
         _check_relation(self.relation)
+        _check_allowance("slack", self.slack)
         check_kind("derivation", self.derivation, (Derivation, NoDerivation))
         names = [*WORDS, *map(str, self.where), *self.formulas, *self.definitions]
         if twice := {name for name in names if names.count(name) > 1}:
@@ -328,6 +333,7 @@ class Theorem:
         verdicts = list(self.derivation.verify())
         verdicts += self._covered()
         verdicts += self._defined()
+        verdicts += self._satisfied()
         sweep = self.check(count)
         verdicts.append(Verdict(f"sweep: {self.title}", sweep.passed, sweep.summary()))
         if (met := self.attain()) is not None:
@@ -335,15 +341,24 @@ class Theorem:
             verdicts.append(Verdict(f"attained: {self.title}", met.passed, detail))
         for statement, broken in self.drop().items():
             detail = f"measured {broken.measured[0]:.4g} against {broken.bound[0]:.4g}"
-            verdicts.append(Verdict(f"dropped: {statement}", broken.broken, detail))
+            alone = self._falsifies_alone(statement)
+            detail += "" if alone else "; another assumption fails too, or none"
+            verdicts.append(Verdict(f"dropped: {statement}", broken.broken and alone, detail))
         return tuple(verdicts)
+
+    def _falsifies_alone(self, statement: str, *, seed: int = 0) -> bool:
+        """Whether the instance that drops an assumption fails it and, as far as known, no other."""
+        (assumption,) = (a for a in self.assumptions if a.statement == statement)
+        assert assumption.violate is not None
+        failing = self.fails(assumption.violate(_generator(seed)))
+        return failing == ([statement] if assumption.holds is not None else [])
 
     def _covered(self) -> list[Verdict]:
         """Whether the steps speak of all values that instances have."""
         if not self.derivation.steps:
             return []
-        generator = _generator(1)
-        drawn = [dict(self.values(self.draw(generator))) for _ in range(COVERED)]
+        instances = self._some(COVERED)
+        drawn = [dict(self.values(instance)) for instance in instances]
         for values in drawn:
             for symbol, meaning in self.where.items():
                 values[symbol] = evaluate(meaning.subs(self.where), values)
@@ -354,10 +369,36 @@ class Theorem:
             for step in self.derivation.steps
             if not all(step.allows(values, conditions=conditions) for values in drawn)
         ]
-        detail = f"the values of {COVERED} instances lie in the domains of all steps"
+        missed += [
+            step.claim
+            for step in self.derivation.steps
+            if not any(step.allows(values) for values in drawn)
+        ]
+        detail = f"the values of {len(drawn)} instances lie in the domains of all steps"
         if missed:
-            detail = f"some instance lies outside the domain of: {missed[0]}"
+            detail = f"some instance, or every one, lies outside the domain of: {missed[0]}"
         return [Verdict(f"domains: {self.title}", not missed, detail)]
+
+    def _some(self, count: int) -> list[Instance]:
+        """Instances as they are drawn, as they attain the bound, and as a climb may reach them."""
+        generator = _generator(1)
+        instances = [self.draw(generator) for _ in range(count)]
+        if self.attained is not None:
+            instances.append(self.attained(generator))
+        if self.nearby is not None:
+            instances += [self.nearby(instance, generator) for instance in instances[: count // 5]]
+        return instances
+
+    def _satisfied(self) -> list[Verdict]:
+        """Whether instances satisfy the assumptions, of those that can be computed."""
+        if all(assumption.holds is None for assumption in self.assumptions):
+            return []
+        instances = self._some(DEFINED)
+        failing = [statement for instance in instances for statement in self.fails(instance)]
+        detail = f"{len(instances)} instances satisfy them"
+        if failing:
+            detail = f"some instance does not satisfy: {failing[0]}"
+        return [Verdict(f"assumptions: {self.title}", not failing, detail)]
 
     def _defined(self) -> list[Verdict]:
         """Whether the statement's definitions agree with the code."""
@@ -419,6 +460,7 @@ class Refutation:
 
     def __post_init__(self) -> None:
         _check_relation(self.relation)
+        _check_allowance("margin", self.margin)
 
     def measured_and_claimed(self, *, seed: int = 0) -> tuple[float, float]:
         """The measured quantity on the counterexample, and the number that the claim gives it."""
@@ -472,6 +514,12 @@ def _check_relation(relation: Relation) -> None:
             "relation is LESS, which rounding cannot tell from AT_MOST; allowed are "
             "EQUAL, AT_MOST and AT_LEAST"
         )
+
+
+def _check_allowance(name: str, value: float) -> None:
+    check_positive(name, value, zero=True)
+    if value > LARGEST_ALLOWANCE:
+        raise ValueError(f"{name} is {value}; at most {LARGEST_ALLOWANCE} is allowed")
 
 
 def _listed(names: Iterable[str]) -> str:

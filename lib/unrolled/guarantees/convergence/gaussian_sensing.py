@@ -257,7 +257,7 @@ GAUSSIAN = Theorem(
             ),
             Step.equal(
                 "and $v=1-G$ begins at one.",
-                sp.Subs(gaussian_error_in_tau, K, 0),
+                sp.Subs(gaussian_error_in_tau.subs(K, _k), _k, 0),
                 1,
             ),
             Step.equal(
@@ -265,7 +265,7 @@ GAUSSIAN = Theorem(
                 state_evolution.subs({noise: 0, v: noiseless_error}),
                 noiseless_error.subs(K, K + 1),
             ),
-            Step.equal("which begins at one, too.", sp.Subs(noiseless_error, K, 0), 1),
+            Step.equal("which begins at one, too.", sp.Subs(noiseless_error.subs(K, _k), _k, 0), 1),
         )
     ),
 )

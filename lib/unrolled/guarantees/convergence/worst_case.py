@@ -95,6 +95,7 @@ _sigma = sp.Symbol("sigma", real=True)
 _j = sp.Symbol("j", integer=True, nonnegative=True)
 _m = sp.Symbol("m", positive=True)
 _centre = (kappa + 1) / (kappa - 1)  # σ
+_place = sp.Symbol("lambda", real=True)  # anywhere
 _map = (kappa + 1 - 2 * lam) / (kappa - 1)  # of [1, κ] onto [−1, 1]
 _angle = sp.pi * (2 * k - 1) / (2 * K)
 
@@ -187,7 +188,7 @@ CHEBYSHEV = Theorem(
             ),
             Step.equal(
                 r"where the roots $1/\eta_k$ land, in reverse order.",
-                sp.Subs(_map, lam, chebyshev_root),
+                sp.Subs(_map.subs(lam, _place), _place, chebyshev_root),
                 -sp.cos(_angle),
                 domain=(kappa > 1,),
             ),
