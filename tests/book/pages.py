@@ -97,6 +97,7 @@ def visit(
 ) -> Iterator[Visit]:
     """Open a page of the site in a window of its own, with nothing remembered."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
+    context.set_default_timeout(120_000)  # ends only what hangs
     try:
         visited = Visit(context.new_page(), address)
         visited.open(name)

@@ -14,6 +14,7 @@ def test_the_map_lists_every_theorem_with_what_it_assumes():
         assert line.count("; ") >= len(theorem.assumptions) - 1
         droppable = [a for a in theorem.assumptions if a.violate is not None]
         assert line.count("**") == 2 * len(droppable)
+        assert line.endswith(f"| {len(theorem.derivation.steps) or 'none'} |")
     places = [shown.index(chapter.title) for chapter in BOOK]
     assert places == sorted(places)
     assert BOOK[0].title not in intro.theorem_map(BOOK[1:]).data

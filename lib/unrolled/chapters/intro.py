@@ -62,18 +62,18 @@ def curve_and_dots() -> Figure:
 
 
 def theorem_map(book: Sequence[Chapter] = BOOK) -> Markdown:
-    """For each chapter a table of its theorems and what each assumes.
+    """For each chapter a table of its theorems, what each assumes, and how many steps derive it.
 
     Bold are the assumptions for which the library holds an instance that breaks without them.
     """
     parts = []
     for chapter in book:
         rows = [
-            (_link(theorem), "; ".join(map(_assumption, theorem.assumptions)))
+            (_link(theorem), "; ".join(map(_assumption, theorem.assumptions)), _steps(theorem))
             for theorem in chapter.theorems
         ]
         heading = f":::{{rubric}} {chapter.title}\n:::"
-        parts += [heading, _table(("theorem", "it assumes"), rows)]
+        parts += [heading, _table(("theorem", "it assumes", "steps"), rows)]
     return Markdown("\n\n".join(parts))
 
 
@@ -94,6 +94,11 @@ def _link(theorem: Theorem) -> str:
 
 def _assumption(assumption: Assumption) -> str:
     return f"**{assumption.statement}**" if assumption.violate else assumption.statement
+
+
+def _steps(theorem: Theorem) -> str:
+    # A theorem without steps of its own says beside its sweep which one it follows from.
+    return str(len(theorem.derivation.steps) or "none")
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,19 +20,35 @@ def time_limit(seconds: float) -> Iterator[None]:
     """Raise OutOfTime in this thread when the block has run for that long.
 
     It works in every thread and on every system, but cannot interrupt a single call of compiled
-    code.
+    code. Limits do not nest.
     """
     thread = ctypes.c_ulong(threading.get_ident())
+    turn, over, rung, heard = threading.Lock(), False, False, False
 
     def ring() -> None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(OutOfTime))
+        nonlocal rung
+        with turn:
+            if not over:
+                rung = True
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(OutOfTime))
 
     clock = threading.Timer(seconds, ring)
     clock.daemon = True
     clock.start()
     try:
         yield
+    except OutOfTime:
+        heard = True
+        raise
     finally:
-        clock.cancel()
-        clock.join()
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)  # rung, but not yet heard
+        try:
+            clock.cancel()
+            with turn:
+                over = True
+            clock.join()
+            # Rung at the last moment: the exception is on its way, and is of no use any more. To
+            # take it back would leave the interpreter waiting for it for ever.
+            while rung and not heard:
+                time.sleep(0.001)
+        except OutOfTime:
+            pass
