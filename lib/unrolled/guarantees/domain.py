@@ -76,7 +76,7 @@ class Domain:
                 raise ValueError(f"domain has {relation!r}; relations like kappa > 1 are needed")
             if not isinstance(relation.lhs, sp.Symbol):
                 raise ValueError(f"domain has {relation}; on its left a symbol is needed")
-        self._order(self._bounded())
+        self._order(self.symbols)
 
     @property
     def symbols(self) -> set[sp.Symbol]:
@@ -92,7 +92,7 @@ class Domain:
 
         Symbols without an expression keep what is assumed of them.
         """
-        order = self._order({*symbols, *self.symbols})
+        order = self._order({*symbols})
         for choice in product(*(self._forms(symbol) for symbol in order)):
             region: dict[sp.Symbol, sp.Expr] = {}
             for symbol, form in zip(order, choice, strict=True):
@@ -100,11 +100,8 @@ class Domain:
                 region[symbol] = form.xreplace(region)
             yield {symbol: form for symbol, form in region.items() if form != symbol}
 
-    def _bounded(self) -> set[sp.Symbol]:
-        return {relation.lhs for relation in self.relations}
-
     def _order(self, symbols: set[sp.Symbol]) -> list[sp.Symbol]:
-        # Every symbol after those that its bounds depend on.
+        # These and its own, every symbol after those that its bounds depend on.
         ordered: list[sp.Symbol] = []
         waiting = sorted(symbols | self.symbols, key=str)
         while waiting:
@@ -169,11 +166,11 @@ class Domain:
     def points(self, symbols: Iterable[sp.Symbol], count: int, *, seed: int = 0) -> Iterator[Point]:
         """Draw `count` points of the domain, fewer where they are hard to find."""
         source = random.Random(seed)
-        order = self._order({*symbols, *self.symbols})
-        for number in range(count):
+        order = self._order({*symbols})
+        for _ in range(count):
             point: dict[sp.Symbol, sp.Rational] = {}
             for symbol in order:
-                value = self._value(symbol, point, source, number)
+                value = self._value(symbol, point, source)
                 if value is None:
                     break
                 point[symbol] = value
@@ -191,47 +188,50 @@ class Domain:
             if relation.free_symbols <= known.keys()
         )
 
-    def _value(
-        self, symbol: sp.Symbol, point: Point, source: random.Random, number: int
-    ) -> sp.Rational | None:
+    def _value(self, symbol: sp.Symbol, point: Point, source: random.Random) -> sp.Rational | None:
         low, _, high, _ = (
             end.subs(point) if isinstance(end, sp.Expr) else end for end in self._ends(symbol)
         )
         ends = [end for end in (low, high) if isinstance(end, sp.Expr)]
         if not all(end.is_real and end.is_finite for end in ends):
             return None  # a bound is undefined there
+        draw = _whole_candidate if symbol.is_integer else _candidate
         for _ in range(40):
-            value = _candidate(low, high, source, bool(symbol.is_integer), number)
+            value = draw(low, high, source)
             if allows(symbol, value) and self.holds({**point, symbol: value}):
                 return value
-            number = source.randrange(1000)
         return None
 
 
-def _candidate(
-    low: sp.Expr | None, high: sp.Expr | None, source: random.Random, whole: bool, number: int
-) -> sp.Rational:
-    if whole:
-        start = (
-            0 if low is None and high is None else int(sp.ceiling(low)) if low is not None else 0
-        )
-        if low is None and high is not None:
-            return sp.Integer(int(sp.floor(high)) - min(number, source.randrange(9)))
-        reach = source.choice((7, 30))
-        return sp.Integer(start + source.randrange(0 if low is not None else -reach, reach))
+def _whole_candidate(
+    low: sp.Expr | None, high: sp.Expr | None, source: random.Random
+) -> sp.Integer:
+    reach = source.choice((7, 30))
+    if low is not None:
+        return sp.Integer(int(sp.ceiling(low)) + source.randrange(reach))
+    if high is not None:
+        return sp.Integer(int(sp.floor(high)) - source.randrange(reach))
+    return sp.Integer(source.randrange(-reach, reach))
+
+
+def _candidate(low: sp.Expr | None, high: sp.Expr | None, source: random.Random) -> sp.Rational:
     ends = [end for end in (low, high) if end is not None and end.is_Rational]
     kind = source.randrange(5)
     if kind == 0 and ends:  # at an edge, or beside it
         return source.choice(ends) + source.choice((0, TINY, -TINY))
     if kind == 1:
         return source.choice(NOTABLE)
-    width = sp.Rational(Fraction(10 ** source.uniform(-3, 3)).limit_denominator(1000))
     if low is not None and high is not None:
         share = sp.Rational(source.randrange(1, 1000), 1000)
-        span = sp.Rational(Fraction(float(high - low)).limit_denominator(10**9))
-        return sp.Rational(Fraction(float(low)).limit_denominator(10**9)) + share * span
+        return _rational(low) + share * _rational(high - low)
+    width = sp.Rational(Fraction(10 ** source.uniform(-3, 3)).limit_denominator(1000))
     if low is not None:
-        return sp.Rational(Fraction(float(low)).limit_denominator(10**9)) + width
+        return _rational(low) + width
     if high is not None:
-        return sp.Rational(Fraction(float(high)).limit_denominator(10**9)) - width
+        return _rational(high) - width
     return source.choice((1, -1)) * width
+
+
+def _rational(number: sp.Expr) -> sp.Rational:
+    # Near enough: what is drawn is held against the domain anyway.
+    return sp.Rational(Fraction(float(number)).limit_denominator(10**9))

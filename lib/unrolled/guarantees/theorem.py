@@ -142,10 +142,6 @@ class Sweep:
             nearness = ratios if self.relation is AT_MOST else -ratios
         return torch.where(self.held, nearness, torch.inf)
 
-    def nearest_to_violation(self) -> torch.Tensor:
-        """The places of the instances, the nearest to a violation first."""
-        return self.nearness.argsort(descending=True)
-
     def where(self, chosen: torch.Tensor, other: Sweep) -> Sweep:
         """The other sweep where `chosen`, this one elsewhere."""
         return Sweep(
@@ -275,7 +271,7 @@ class Theorem:
         sweep = self._sweep(instances)
         if self.nearby is None:
             return sweep
-        worst = sweep.nearest_to_violation()[:CLIMBERS].tolist()
+        worst = sweep.nearness.topk(min(CLIMBERS, count)).indices.tolist()
         return sweep.then(self._climb([instances[i] for i in worst], count, generator))
 
     def _climb(self, instances: list[Instance], count: int, generator: torch.Generator) -> Sweep:
@@ -296,10 +292,17 @@ class Theorem:
     def drop(self, *, seed: int = 0) -> dict[str, Sweep]:
         """For each assumption that can be dropped: its statement, and a sweep that must fail."""
         return {
-            assumption.statement: self._sweep([assumption.violate(_generator(seed))])
+            assumption.statement: self._sweep([instance])
+            for assumption, instance in self._violations(seed)
+        }
+
+    def _violations(self, seed: int) -> list[tuple[Assumption, Instance]]:
+        """Each assumption that can be dropped, with an instance on which it fails."""
+        return [
+            (assumption, assumption.violate(_generator(seed)))
             for assumption in self.assumptions
             if assumption.violate is not None
-        }
+        ]
 
     def fails(self, instance: Instance) -> list[str]:
         """The assumptions that the instance does not satisfy, of those that can be computed."""
@@ -339,19 +342,16 @@ class Theorem:
         if (met := self.attain()) is not None:
             detail = f"measured {met.measured[0]:.6g}, bound {met.bound[0]:.6g}"
             verdicts.append(Verdict(f"attained: {self.title}", met.passed, detail))
-        for statement, broken in self.drop().items():
+        for assumption, instance in self._violations(0):
+            broken = self._sweep([instance])
             detail = f"measured {broken.measured[0]:.4g} against {broken.bound[0]:.4g}"
-            alone = self._falsifies_alone(statement)
+            # Alone as far as is known: an assumption that cannot be computed fails unseen.
+            seen = [assumption.statement] if assumption.holds is not None else []
+            alone = self.fails(instance) == seen
             detail += "" if alone else "; another assumption fails too, or none"
-            verdicts.append(Verdict(f"dropped: {statement}", broken.broken and alone, detail))
+            label = f"dropped: {assumption.statement}"
+            verdicts.append(Verdict(label, broken.broken and alone, detail))
         return tuple(verdicts)
-
-    def _falsifies_alone(self, statement: str, *, seed: int = 0) -> bool:
-        """Whether the instance that drops an assumption fails it and, as far as known, no other."""
-        (assumption,) = (a for a in self.assumptions if a.statement == statement)
-        assert assumption.violate is not None
-        failing = self.fails(assumption.violate(_generator(seed)))
-        return failing == ([statement] if assumption.holds is not None else [])
 
     def _covered(self) -> list[Verdict]:
         """Whether the steps speak of all values that instances have."""

@@ -19,9 +19,12 @@ from unrolled.guarantees import (
     Step,
     Theorem,
 )
+from unrolled.guarantees.convergence.instances import nearby_steps
 from unrolled.guarantees.convergence.symbols import (
+    A,
     K,
     c,
+    columns,
     decay,
     decay_in_z,
     gaussian_error,
@@ -31,11 +34,14 @@ from unrolled.guarantees.convergence.symbols import (
     lam,
     noise,
     noiseless_error,
+    rows,
     semicircle_step,
     state_evolution,
     tau,
     tau_powers,
     v,
+    x,
+    y,
     z,
 )
 from unrolled.guarantees.draw import integer, uniform
@@ -46,11 +52,6 @@ from unrolled.sensing import DenseOperator
 _q, _before, _phi, _G = sp.symbols("q_k q_{k-1} phi G_k", real=True)
 _k = sp.Symbol("k", integer=True, nonnegative=True)
 
-# The layer, as matrices.
-_rows, _columns = sp.symbols("m n", integer=True, positive=True)
-_A = sp.MatrixSymbol("A", _rows, _columns)
-_x = sp.MatrixSymbol("x", _columns, 1)
-_y = sp.MatrixSymbol("y", _rows, 1)
 _eta = sp.Symbol("eta_k", real=True)
 
 
@@ -140,11 +141,6 @@ def _one_layer_more(generator: torch.Generator) -> Sensing:
     return Sensing(0.5, 0.1, semicircle_steps(0.5, 0.1, 4), 0.1, extra=1)
 
 
-def _nearby_steps(instance: Sensing, generator: torch.Generator) -> Sensing:
-    factor = torch.randn(instance.depth, generator=generator, dtype=torch.float64)
-    return replace(instance, steps=instance.steps * (1 + 0.01 * factor))
-
-
 def _values(instance: Sensing) -> dict[sp.Symbol, float]:
     return {c: instance.ratio, noise: instance.noise, K: instance.depth}
 
@@ -193,9 +189,9 @@ GAUSSIAN = Theorem(
     formulas={"evolution": state_evolution, "noiseless": noiseless_error},
     definitions={
         "layer": Definition(
-            _x + _eta * (_A.T * (_y - _A * _x) - noise * _x),
+            x + _eta * (A.T * (y - A * x) - noise * x),
             lambda instance: {
-                **dict(zip((_A, _y, _x), instance.last_layer()[:3], strict=True)),
+                **dict(zip((A, y, x), instance.last_layer()[:3], strict=True)),
                 _eta: float(instance.steps[-1]),
                 noise: instance.noise,
             },
@@ -285,7 +281,7 @@ GAUSSIAN_OPTIMAL = Theorem(
     relation=AT_LEAST,
     bound=gaussian_error,
     draw=_any_steps,
-    nearby=_nearby_steps,
+    nearby=nearby_steps,
     measure=limiting_error,
     values=_values,
     slack=1e-7,
@@ -394,8 +390,8 @@ AMP = Theorem(
     bound=sp.Integer(0),
     definitions={
         "ratio": Definition(
-            _columns / _rows,
-            lambda instance: dict(zip((_rows, _columns), instance.A.shape, strict=True)),
+            columns / rows,
+            lambda instance: dict(zip((rows, columns), instance.A.shape, strict=True)),
             lambda instance: instance.ratio,
         )
     },

@@ -6,7 +6,7 @@ import sympy as sp
 import torch
 
 from unrolled.guarantees import EQUAL, Assumption, Definition, Derivation, Step, Theorem, evaluate
-from unrolled.guarantees.convergence.symbols import accelerated_rate, kappa, lam, r
+from unrolled.guarantees.convergence.symbols import A, accelerated_rate, kappa, lam, r, x, y
 from unrolled.guarantees.draw import uniform
 from unrolled.iterations import heavy_ball, heavy_ball_parameters
 from unrolled.sensing import DenseOperator
@@ -18,11 +18,7 @@ _momentum = r**2
 _scaled = {r: accelerated_rate, _M: kappa}
 _trace = (1 + _momentum - _step * lam).subs(_scaled)
 
-# The layer, as matrices.
-_rows, _columns = sp.symbols("m n", integer=True, positive=True)
-_A = sp.MatrixSymbol("A", _rows, _columns)
-_y = sp.MatrixSymbol("y", _rows, 1)
-_x, _before = (sp.MatrixSymbol(name, _columns, 1) for name in ("x", "z"))
+_before = sp.MatrixSymbol("z", *x.shape)  # the iterate before x
 _eta, _beta = sp.symbols("eta beta", nonnegative=True)
 
 
@@ -92,11 +88,11 @@ HEAVY_BALL = Theorem(
     where={r: accelerated_rate},
     definitions={
         "layer": Definition(
-            _x + _eta * _A.T * (_y - _A * _x) + _beta * (_x - _before),
+            x + _eta * A.T * (y - A * x) + _beta * (x - _before),
             lambda instance: {
-                _A: _operator(instance).dense(),
-                _y: _measured(instance).T,
-                _x: _iterates(instance)[2],
+                A: _operator(instance).dense(),
+                y: _measured(instance).T,
+                x: _iterates(instance)[2],
                 _before: _iterates(instance)[1],
                 _eta: heavy_ball_parameters(1.0, instance[0])[0],
                 _beta: heavy_ball_parameters(1.0, instance[0])[1],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -129,10 +130,10 @@ def random_steps(generator: torch.Generator, instance: Unrolled) -> Tensor:
     return instance.steps * (1 + size * factor)
 
 
-def nearby_steps(instance: Unrolled, generator: torch.Generator) -> Unrolled:
-    """Each step moved by about a hundredth."""
-    factor = torch.randn(instance.depth, generator=generator, dtype=torch.float64)
-    return instance.with_steps(instance.steps * (1 + 0.01 * factor))
+def nearby_steps(instance: Any, generator: torch.Generator) -> Any:
+    """Each step moved by about a hundredth: of an `Unrolled`, or of what else has `steps`."""
+    factor = torch.randn(len(instance.steps), generator=generator, dtype=torch.float64)
+    return replace(instance, steps=instance.steps * (1 + 0.01 * factor))
 
 
 def nearby_eigenvalues(instance: Unrolled, generator: torch.Generator) -> Unrolled:

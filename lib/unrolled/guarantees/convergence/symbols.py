@@ -32,7 +32,7 @@ chebyshev_root = sp.Mul(  # unevaluated, so that one half stays in front
 
 # Gaussian sensing: the best steps, and the mean squared error per coordinate that they reach,
 # 1 − sinh(Kt)/(√c sinh((K+1)t)) with 2√c cosh t = 1 + c + σ², written in τ = e^(−t). As sums, since
-# τ = 1 for c = 1 without noise. Where τ < 1 they can be carried out, which charts need.
+# τ = 1 for c = 1 without noise. Charts need them carried out.
 semicircle_step = 1 / (1 + c + noise + 2 * sp.sqrt(c) * sp.cos(k * sp.pi / (K + 1)))
 tau = sp.Symbol("tau", positive=True)
 _j = sp.Symbol("j", integer=True)
@@ -43,9 +43,7 @@ hyperbolic_cosine = (1 + c + noise) / (2 * sp.sqrt(c))
 decay_in_z = z - sp.sqrt(z**2 - 1)
 decay = decay_in_z.subs(z, hyperbolic_cosine)
 gaussian_error = gaussian_error_in_tau.subs(tau, decay)
-gaussian_error_summed = (
-    1 - tau * (1 - tau ** (2 * K)) / (sp.sqrt(c) * (1 - tau ** (2 * K + 2)))
-).subs(tau, decay)
+gaussian_error_summed = gaussian_error_in_tau.doit().subs(tau, decay)
 
 # State evolution: the error of the best network from that of the best one layer shallower. And
 # the error without noise.
@@ -61,3 +59,9 @@ J_best = sp.Symbol(r"J_{\min}", nonnegative=True)
 # Two equal steps h, with g the factors of the other layers: a = ∫λ²(1−hλ)²g² dν, b = ∫λ⁴g² dν.
 a = sp.Symbol("a", nonnegative=True)
 b = sp.Symbol("b", positive=True)
+
+# A layer, as matrices.
+rows, columns = sp.symbols("m n", integer=True, positive=True)
+A = sp.MatrixSymbol("A", rows, columns)
+x = sp.MatrixSymbol("x", columns, 1)
+y = sp.MatrixSymbol("y", rows, 1)

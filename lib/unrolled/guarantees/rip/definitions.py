@@ -1,4 +1,4 @@
-"""What the statements of the three theorems define alike, and the code that it must agree with."""
+"""What the three theorems define and assume alike, and the code that it must agree with."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from unrolled.guarantees import Definition
+from unrolled.guarantees import Assumption, Definition
+from unrolled.guarantees.latex import latex
+from unrolled.guarantees.rip import instances
 from unrolled.guarantees.rip.instances import Recovery
+from unrolled.guarantees.rip.schedule import Scheme
 from unrolled.isometry.constants import isometry_constant
 from unrolled.sensing import DenseOperator
 
@@ -92,6 +95,32 @@ class Told:
             },
         )
 
+    def assumption(self, violate: Callable[[], Recovery], *, of: str = "") -> Assumption:
+        """That it is a bound, `of` which things (Markdown), and an instance where it is none."""
+        statement = rf"${self.name}\le {latex(self.bound)}${of}"
+        return Assumption(statement, lambda _: violate(), holds=self.holds)
+
     def holds(self, instance: Recovery) -> bool:
         """Whether it is a bound, but for rounding."""
         return is_bound(instance.told[self.bound], self.true(instance))
+
+
+def as_planned(scheme: Scheme, start: Callable[[], Recovery], order: int) -> tuple[Assumption, ...]:
+    """What thresholds fixed in advance assume of themselves and of S.
+
+    Args:
+        start: an instance that satisfies the assumptions, to be changed.
+        order: of the norm (ℓ₁ or ℓ₂) that the theorem measures in.
+    """
+    return (
+        Assumption(
+            r"the thresholds are $\theta_k$, no smaller ones",
+            lambda _: instances.smaller_thresholds(start()),
+            holds=lambda instance: instance.follows(scheme),
+        ),
+        Assumption(
+            "$S$ has at most $s$ elements",
+            lambda _: instances.denser(start(), order),
+            holds=instances.is_sparse,
+        ),
+    )

@@ -22,7 +22,14 @@ from unrolled.guarantees import (
     evaluate,
 )
 from unrolled.guarantees.rip import instances
-from unrolled.guarantees.rip.definitions import MEASURED, OUTSIDE, Told, is_bound, layer
+from unrolled.guarantees.rip.definitions import (
+    MEASURED,
+    OUTSIDE,
+    Told,
+    as_planned,
+    is_bound,
+    layer,
+)
 from unrolled.guarantees.rip.instances import Recovery, norm
 from unrolled.guarantees.rip.matrices import simplex
 from unrolled.guarantees.rip.schedule import Schedule, Scheme, check_schedule
@@ -273,31 +280,10 @@ FIXED_THRESHOLDS = Theorem(
             lambda _: _not_rescaled(),
             holds=lambda instance: bool(((instance.answers.diagonal() - 1).abs() < 1e-9).all()),
         ),
-        Assumption(
-            r"$|w_i^\top a_j|\le\mu$ for all $i\ne j$",
-            lambda _: _told_half_the_coherence(),
-            holds=_COHERENCE.holds,
-        ),
-        Assumption(
-            r"the thresholds are $\theta_k$, no smaller ones",
-            lambda _: instances.smaller_thresholds(on_frame()),
-            holds=lambda instance: instance.follows(_SCHEME),
-        ),
-        Assumption(
-            "$S$ has at most $s$ elements",
-            lambda _: instances.denser(on_frame(), 1),
-            holds=instances.is_sparse,
-        ),
-        Assumption(
-            r"$\|x^\star_S\|_1\le E_0$",
-            lambda _: instances.larger(on_frame()),
-            holds=_SIGNAL.holds,
-        ),
-        Assumption(
-            r"$\|W^\top w\|_\infty\le\nu$",
-            lambda _: instances.noisier(on_frame()),
-            holds=_NOISE.holds,
-        ),
+        _COHERENCE.assumption(_told_half_the_coherence, of=r" for all $i\ne j$"),
+        *as_planned(_SCHEME, on_frame, 1),
+        _SIGNAL.assumption(lambda: instances.larger(on_frame())),
+        _NOISE.assumption(lambda: instances.noisier(on_frame())),
         Assumption(
             r"the tail is no larger than told: $\|t\|_1\le T$, on one entry at most $\tau$",
             lambda _: instances.with_tail(on_frame()),

@@ -25,6 +25,7 @@ from unrolled.guarantees.rip.definitions import (
     MEASURED,
     OUTSIDE,
     Told,
+    as_planned,
     layer,
     may_be_isometry_constant,
 )
@@ -331,26 +332,9 @@ ISOMETRY_THRESHOLDS = Theorem(
             lambda _: _understated(),
             holds=_constants_hold,
         ),
-        Assumption(
-            r"the thresholds are $\theta_k$, no smaller ones",
-            lambda _: instances.smaller_thresholds(_on_frame()),
-            holds=lambda instance: instance.follows(_SCHEME),
-        ),
-        Assumption(
-            "$S$ has at most $s$ elements",
-            lambda _: instances.denser(_on_frame(), 2),
-            holds=instances.is_sparse,
-        ),
-        Assumption(
-            r"$\|x^\star_S\|_2\le E_0$",
-            lambda _: instances.larger(_on_frame()),
-            holds=_SIGNAL.holds,
-        ),
-        Assumption(
-            r"$\|w\|_2\le\epsilon$",
-            lambda _: instances.noisier(_on_frame()),
-            holds=_NOISE.holds,
-        ),
+        *as_planned(_SCHEME, _on_frame, 2),
+        _SIGNAL.assumption(lambda: instances.larger(_on_frame())),
+        _NOISE.assumption(lambda: instances.noisier(_on_frame())),
         Assumption(
             r"the tail is no larger than told: $\|t\|_2\le T_2$, $\|t\|_1\le T_1$",
             lambda _: instances.with_tail(_on_frame()),
