@@ -200,6 +200,18 @@ def test_a_changed_formula_is_noticed(name, key):
         ), mutant
 
 
+# A quantity that is zero is so whatever it is multiplied by, and in every norm.
+MEASURED = [name for name, theorem in THEOREMS.items() if theorem.bound != 0]
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_a_changed_quantity_is_noticed(name):
+    theorem = THEOREMS[name]
+    for mutant in mutants(theorem.quantity):
+        changed = replace(theorem, quantity=mutant)
+        assert not changed.check(100).passed or not changed.attain().passed, mutant
+
+
 @pytest.mark.parametrize(("name", "key"), DEFINITIONS)
 def test_a_changed_definition_is_noticed(name, key):
     theorem = THEOREMS[name]

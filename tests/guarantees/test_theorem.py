@@ -22,7 +22,7 @@ from unrolled.guarantees import (
     evaluate,
 )
 
-a = sp.Symbol("a", positive=True)
+a, reached = sp.symbols("a b", positive=True)
 double = sp.Symbol("d", positive=True)
 
 
@@ -38,12 +38,12 @@ SQUARE = Theorem(
         Assumption("$a$ is at most 1", lambda generator: 1 + between_zero_and_one(generator)),
         Assumption("$a$ is a number"),
     ),
-    quantity="a^2",
+    quantity=reached**2,
     relation=AT_MOST,
     bound=double / 2,
     where={double: 2 * a},
     draw=between_zero_and_one,
-    measure=lambda instance: instance**2,
+    measure=lambda instance: {reached: instance},
     values=lambda instance: {a: instance},
     source="Arithmetic.",
     derivation=NoDerivation("school"),
@@ -54,11 +54,11 @@ REFUTED = Refutation(
     name="test.cube",
     title="squares grow",
     claim="A square is larger than the number.",
-    quantity="a^2",
+    quantity=reached**2,
     relation=AT_LEAST,
     bound=a,
     instance=lambda generator: 0.5,
-    measure=lambda instance: instance**2,
+    measure=lambda instance: {reached: instance},
     values=lambda instance: {a: instance},
     truth="Not below 1.",
     source="Arithmetic.",
@@ -134,7 +134,8 @@ def test_relations(relation, shift, holds):
         relation=relation,
         bound=a,
         where={},
-        measure=lambda instance: instance + shift,
+        quantity=reached,
+        measure=lambda instance: {reached: instance + shift},
     )
     assert shifted.check(50).passed is holds
 
@@ -153,11 +154,11 @@ def test_what_is_not_finite_stands_in_no_relation(nothing, relation):
 
 @pytest.mark.parametrize("nothing", NO_NUMBERS)
 def test_what_is_not_finite_neither_breaks_nor_refutes(nothing):
-    broken = replace(SQUARE, measure=lambda instance: nothing)
+    broken = replace(SQUARE, measure=lambda instance: {reached: nothing})
     assert not broken.check(3).passed
     assert not next(iter(broken.drop().values())).broken
     assert not broken.verify(3)[-1].passed
-    assert not replace(REFUTED, measure=lambda instance: nothing).verify()[0].passed
+    assert not replace(REFUTED, measure=lambda instance: {reached: nothing}).verify()[0].passed
     claimed = replace(REFUTED, values=lambda instance: {a: nothing})
     assert not claimed.verify()[0].passed
 
@@ -211,6 +212,19 @@ def test_matrices_are_defined_by_matrices():
     assert not replace(gram, meaning=2 * A.T * A).agrees(matrix)
 
 
+def test_what_is_printed_is_what_is_measured():
+    assert SQUARE.measured(3.0) == 9
+    cube = replace(SQUARE, quantity=reached**3)
+    assert cube.measured(3.0) == 27
+    assert "b^{3}" in cube.to_markdown()
+    # A number is a number in double precision, and one row of a batch is one, too.
+    assert replace(SQUARE, quantity=reached).measured(1 / 3) == 1 / 3
+    row = replace(SQUARE, measure=lambda instance: {reached: torch.tensor([instance])})
+    assert row.measured(3.0) == 9
+    with pytest.raises(RuntimeError):
+        replace(SQUARE, measure=lambda instance: {reached: torch.ones(2)}).measured(3.0)
+
+
 def test_a_step_that_is_narrower_than_the_theorem_fails_the_verification():
     def derived(symbol, **domain):
         step = Step.less("grows", symbol, 2 * symbol, gap=symbol, **domain)
@@ -241,7 +255,7 @@ def test_markdown_comes_from_the_expression():
     shown = SQUARE._repr_markdown_()
     assert ":::{prf:theorem} Squares shrink" in shown
     assert ":label: thm-test-square" in shown
-    assert rf"$a^2 \le {sp.latex(double / 2)}$, $d={sp.latex(2 * a)}$" in shown
+    assert rf"$b^{{2}} \le {sp.latex(double / 2)}$, $d={sp.latex(2 * a)}$" in shown
     assert "<<" not in shown
     assert "- $a$ is at most 1" in shown
 

@@ -42,7 +42,7 @@ Instance = Any
 Draw = Callable[[torch.Generator], Instance]
 Nearby = Callable[[Instance, torch.Generator], Instance]
 Values = Callable[[Instance], Mapping[sp.Symbol, float]]
-Measure = Callable[[Instance], float]
+Measure = Callable[[Instance], Mapping[sp.Symbol, Any]]
 
 # LaTeX doubles angle brackets nowhere, and braces everywhere.
 PLACEHOLDER = re.compile(r"<<(.*?)>>", re.DOTALL)
@@ -79,7 +79,7 @@ class Definition:
     """A formula of a statement that is no bound, and the code that it must agree with.
 
     Attributes:
-        meaning: what is printed: an expression of numbers or of matrices, or a relation of them.
+        meaning: what is printed: an expression of numbers or arrays, or a relation of them.
         values: on an instance, a number or matrix for each of its symbols.
         code: what the library has for it there; that a relation holds, by default.
     """
@@ -90,13 +90,9 @@ class Definition:
 
     def agrees(self, instance: Instance) -> bool:
         """Whether the formula's value on the instance is the code's, but for rounding."""
-        known = {
-            symbol: value.detach().numpy() if isinstance(value, torch.Tensor) else value
-            for symbol, value in self.values(instance).items()
-        }
-        meant = _compiled(self.meaning, tuple(known))(*known.values())
+        meant = _value(self.meaning, self.values(instance))
         told, computed = (
-            torch.as_tensor(value).to(torch.complex128) for value in (meant, self.code(instance))
+            torch.as_tensor(value, dtype=torch.complex128) for value in (meant, self.code(instance))
         )
         if told.shape != computed.shape or told.numel() == 0:
             return False
@@ -199,7 +195,8 @@ class Theorem:
         statement: Markdown, in which `<<quantity>>`, `<<relation>>`, `<<bound>>`, `<<name>>` for
             each symbol in `where` and for each entry of `formulas` and `definitions` are replaced
             by LaTeX.
-        quantity: LaTeX of what is measured.
+        quantity: sympy expression of what is measured.
+        measure: runs an instance: a number or array for each symbol of `quantity`.
         bound: sympy expression, short enough to print; `where` defines its abbreviations.
         formulas: expressions that the derivation or the instances are made of, too.
         definitions: formulas that are checked against the code instead.
@@ -221,7 +218,7 @@ class Theorem:
     title: str
     statement: str
     assumptions: tuple[Assumption, ...]
-    quantity: str
+    quantity: sp.Expr
     relation: Relation
     bound: sp.Expr
     draw: Draw
@@ -252,6 +249,10 @@ class Theorem:
             )
         if idle := {*self.formulas, *self.definitions} - asked:
             raise ValueError(f"formulas of {self.name} has {_listed(idle)}, which it never shows")
+
+    def measured(self, instance: Instance) -> float:
+        """The quantity's value on one instance."""
+        return _number(self.quantity, self.measure(instance))
 
     @property
     def expression(self) -> sp.Expr:
@@ -325,7 +326,7 @@ class Theorem:
         return Sweep(self.relation, measured, bound, held)
 
     def _measured_and_bound(self, instances: list[Instance]) -> tuple[torch.Tensor, torch.Tensor]:
-        measured = torch.tensor([self.measure(i) for i in instances], dtype=torch.float64)
+        measured = torch.tensor([self.measured(i) for i in instances], dtype=torch.float64)
         bound = torch.tensor([self.limit(i) for i in instances], dtype=torch.float64)
         return measured, bound
 
@@ -415,7 +416,7 @@ class Theorem:
 
     def _words(self) -> dict[str, str]:
         """What stands for each placeholder."""
-        words = {"quantity": self.quantity, "relation": self.relation.latex}
+        words = {"quantity": latex(self.quantity), "relation": self.relation.latex}
         words |= {str(symbol): latex(meaning) for symbol, meaning in self.where.items()}
         words |= {name: latex(formula) for name, formula in self.formulas.items()}
         words |= {name: latex(found.meaning) for name, found in self.definitions.items()}
@@ -439,6 +440,8 @@ class Refutation:
 
     Attributes:
         claim: Markdown, fair to those who make it.
+        quantity: sympy expression of what is measured.
+        measure: runs an instance: a number or array for each symbol of `quantity`.
         bound: what the claim says measured must be in relation to, a sympy expression.
         instance: draws the counterexample (fixed ones ignore the generator).
         truth: Markdown, what holds instead.
@@ -448,7 +451,7 @@ class Refutation:
     name: str
     title: str
     claim: str
-    quantity: str
+    quantity: sp.Expr
     relation: Relation
     bound: sp.Expr
     instance: Draw
@@ -465,7 +468,8 @@ class Refutation:
     def measured_and_claimed(self, *, seed: int = 0) -> tuple[float, float]:
         """The measured quantity on the counterexample, and the number that the claim gives it."""
         instance = self.instance(_generator(seed))
-        return self.measure(instance), evaluate(self.bound, self.values(instance))
+        measured = _number(self.quantity, self.measure(instance))
+        return measured, evaluate(self.bound, self.values(instance))
 
     def verify(self) -> tuple[Verdict, ...]:
         """One verdict: it passes when the counterexample does contradict the claim."""
@@ -484,7 +488,7 @@ class Refutation:
         relation = self.relation.latex
         return (
             f"**Claim.** {self.claim}\n\n"
-            f"It would mean ${self.quantity} {relation} {latex(self.bound)}$, here "
+            f"It would mean ${latex(self.quantity)} {relation} {latex(self.bound)}$, here "
             f"${relation} {scientific(claimed)}$. "
             f"Measured on the counterexample: ${scientific(measured)}$. {outcome}.\n\n"
             f"**Instead.** {self.truth}\n"
@@ -501,10 +505,32 @@ def evaluate(expression: sp.Expr, values: Mapping[sp.Symbol, float]) -> float:
     return float(function(*values.values()))
 
 
+def _number(expression: sp.Expr, known: Mapping[sp.Basic, Any]) -> float:
+    # One row, or a matrix with one entry, is a number too.
+    return torch.as_tensor(_value(expression, known), dtype=torch.float64).item()
+
+
+def _value(expression: sp.Basic, known: Mapping[sp.Basic, Any]) -> Any:
+    """What an expression is, for numbers, arrays or tensors in place of its symbols."""
+    arrays = {
+        symbol: value.detach().numpy() if isinstance(value, torch.Tensor) else value
+        for symbol, value in known.items()
+    }
+    return _compiled(expression, tuple(arrays))(*arrays.values())
+
+
 @cache
 def _compiled(expression: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> Callable[..., float]:
-    # A sweep evaluates one expression a thousand times; lambdify once.
-    return sp.lambdify(symbols, expression, "numpy")
+    # A sweep evaluates one expression a thousand times; lambdify once. What lambdify renames, it
+    # takes for a number and reorders, so that matrices get names that it keeps.
+    names = [
+        sp.MatrixSymbol(f"matrix_{place}", *symbol.shape)
+        if isinstance(symbol, sp.MatrixSymbol)
+        else symbol
+        for place, symbol in enumerate(symbols)
+    ]
+    named = expression.xreplace(dict(zip(symbols, names, strict=True)))
+    return sp.lambdify(names, named, "numpy")
 
 
 def _check_relation(relation: Relation) -> None:

@@ -60,7 +60,7 @@ def test_a_climb_comes_near_to_the_bound(name):
         # At least a tenth from the bound: none of those that are made to be on it.
         while True:
             instance = theorem.draw(generator)
-            if abs(theorem.measure(instance) / theorem.limit(instance) - 1) > 0.1:
+            if abs(theorem.measured(instance) / theorem.limit(instance) - 1) > 0.1:
                 return instance
 
     sweep = replace(theorem, draw=far).check(400)
@@ -74,10 +74,10 @@ def test_noise_can_help_the_hardest_instance():
     (_, assumption, _) = convergence.HARDEST.assumptions
     pair = assumption.violate(torch.Generator().manual_seed(0))
     assert "no noise" in assumption.statement
-    assert convergence.HARDEST.measure(pair) < 1e-10
+    assert convergence.HARDEST.measured(pair) < 1e-10
     assert convergence.HARDEST.limit(pair) > 1e-6
     quiet = (replace(pair[0], noise=0.0), pair[1])
-    assert convergence.HARDEST.measure(quiet) >= convergence.HARDEST.limit(quiet)
+    assert convergence.HARDEST.measured(quiet) >= convergence.HARDEST.limit(quiet)
 
 
 def test_a_network_that_ends_at_zero_ends_where_amp_does():
@@ -86,7 +86,7 @@ def test_a_network_that_ends_at_zero_ends_where_amp_does():
     instance = gaussian_sensing.Measurements(2 * one, one, 0.0, 2, 0.0)
     iterates = amp(DenseOperator(2 * one), one, noise=0.0, depth=2)
     assert float(iterates[-1]) == pytest.approx(0, abs=1e-15)
-    assert convergence.AMP.measure(instance) < 1e-12
+    assert convergence.AMP.measured(instance) < 1e-12
 
 
 def test_two_steps_annihilate_two_eigenvalues():
@@ -115,7 +115,7 @@ def test_as_many_measurements_as_unknowns_without_noise():
         values = {ex.c: 1, ex.noise: 0, ex.K: k}
         assert evaluate(ex.gaussian_error, values) == pytest.approx(1 / (k + 1))
         net = gaussian_sensing.Sensing(1.0, 0.0, semicircle_steps(1.0, 0.0, k), 0.0)
-        assert convergence.limiting_error(net) == pytest.approx(1 / (k + 1))
+        assert convergence.GAUSSIAN.measured(net) == pytest.approx(1 / (k + 1))
 
 
 @given(c=st.floats(0.1, 4), noise=st.floats(0.01, 4), depth=st.integers(1, 10))

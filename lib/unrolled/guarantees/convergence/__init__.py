@@ -6,7 +6,6 @@ from unrolled.guarantees.convergence.gaussian_sensing import (
     GAUSSIAN,
     GAUSSIAN_OPTIMAL,
     closed_form_net,
-    limiting_error,
     marchenko_pastur,
 )
 from unrolled.guarantees.convergence.heavy_ball import HEAVY_BALL, heavy_ball_radius
@@ -77,7 +76,6 @@ __all__ = [
     "hardest_measure",
     "heavy_ball_radius",
     "huber_gap",
-    "limiting_error",
     "marchenko_pastur",
     "rate",
     "rounding_by_order",

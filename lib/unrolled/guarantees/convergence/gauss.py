@@ -19,6 +19,8 @@ from unrolled.guarantees import (
     Theorem,
 )
 from unrolled.guarantees.convergence import instances
+from unrolled.guarantees.convergence.symbols import mean_square
+from unrolled.guarantees.notation import over
 from unrolled.iterations import gauss_steps
 
 _lam, _g, _eta = sp.symbols("lambda g eta", real=True)
@@ -27,6 +29,7 @@ _lam, _g, _eta = sp.symbols("lambda g eta", real=True)
 S = sp.Symbol("S", positive=True)
 _c1, _c2, _c3, _q1, _q2, _q3 = sp.symbols("c_0 c_1 c_2 q_0 q_1 q_2", real=True)
 _theta = sp.Symbol("theta_k", positive=True)
+_p, _nu = sp.Symbol("p"), sp.Symbol(r"{\,d\nu}")
 
 
 def christoffel_sum(eigenvalues: Tensor, weights: Tensor, depth: int) -> float:
@@ -106,7 +109,7 @@ GAUSS = Theorem(
         of the $K$-point Gauss rule of the measure $\lambda\,d\nu(\lambda)$. Then
 
         $$
-        <<quantity>> <<relation>> <<bound>>,
+        <<quantity>>=<<integral>> <<relation>> <<bound>>,
         $$
 
         with $S$ the sum of the squares of $q_0,\dots,q_K$ at zero. No steps do better, and the
@@ -123,7 +126,7 @@ GAUSS = Theorem(
         ),
         Assumption(r"$\nu$ has more than $K$ points of support, at least $K$ of them positive"),
     ),
-    quantity=r"\mathbb{E}\|x_K-x^\star\|^2=\int p^2\,d\nu",
+    quantity=mean_square,
     relation=EQUAL,
     bound=1 / S,
     definitions={
@@ -131,10 +134,15 @@ GAUSS = Theorem(
             1 / _theta,
             lambda instance: {_theta: _gauss_nodes(instance)},
             lambda instance: instance.steps,
-        )
+        ),
+        "integral": Definition(
+            over(r"\int", "sum", _p**2 * _nu),
+            lambda instance: {_p: instance.polynomial, _nu: instance.weights},
+            instances.Unrolled.squared_error,
+        ),
     },
     draw=instances.best_average,
-    measure=instances.Unrolled.squared_error,
+    measure=instances.measure_run,
     values=_christoffel,
     slack=1e-6,
     source="Gauss rules: Golub and Welsch (1969). Average-case view: Pedregosa and Scieur (2020).",
@@ -193,12 +201,12 @@ GAUSS_OPTIMAL = Theorem(
         ),
         Assumption(r"$\nu$ has more than $K$ points of support"),
     ),
-    quantity=r"\mathbb{E}\|x_K-x^\star\|^2",
+    quantity=mean_square,
     relation=AT_LEAST,
     bound=1 / S,
     draw=_perturbed,
     nearby=instances.nearby_steps,
-    measure=instances.Unrolled.squared_error,
+    measure=instances.measure_run,
     values=_christoffel,
     slack=1e-6,
     source="Christoffel's minimum property, classical.",

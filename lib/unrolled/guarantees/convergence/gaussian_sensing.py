@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import sympy as sp
 import torch
@@ -32,10 +33,13 @@ from unrolled.guarantees.convergence.symbols import (
     hyperbolic_cosine,
     k,
     lam,
+    last,
+    mean_square,
     noise,
     noiseless_error,
     rows,
     semicircle_step,
+    signal,
     state_evolution,
     tau,
     tau_powers,
@@ -45,6 +49,7 @@ from unrolled.guarantees.convergence.symbols import (
     z,
 )
 from unrolled.guarantees.draw import integer, uniform
+from unrolled.guarantees.notation import Norm, over
 from unrolled.iterations import amp, semicircle_steps
 from unrolled.networks import GradientNet
 from unrolled.sensing import DenseOperator
@@ -104,18 +109,24 @@ def marchenko_pastur(ratio: float, points: int = 256) -> tuple[Tensor, Tensor, f
     return nodes, weights, 1 - float(weights.sum())
 
 
-def limiting_error(instance: Sensing) -> float:
-    """Mean squared error per coordinate of the network as n, m → ∞, by quadrature.
+_per_coordinate = mean_square / columns
 
-    ∫(1−λq)² dμ + σ²∫λq² dμ over the Marchenko–Pastur law μ; with s = λ + ridge, the network's
-    polynomial q is given by 1 − sq = ∏(1 − η_k s).
+
+def _run_in_the_limit(instance: Sensing) -> dict[sp.Symbol, Any]:
+    """Run the network on a quadrature for the limiting spectrum, which stands for n, m → ∞.
+
+    Each row is a signal, or noise without one, in one eigenvector, and as large as its node weighs.
     """
-    nodes, weights, atom = marchenko_pastur(instance.ratio)
-    shifted = nodes + instance.ridge
-    p = (1 - instance.steps[:, None] * shifted).prod(0)
-    q = (1 - p) / shifted
-    risk = (1 - nodes * q) ** 2 + instance.noise * nodes * q**2
-    return float((weights * risk).sum()) + atom
+    nodes, weights, atom = marchenko_pastur(instance.ratio, points=len(instance.steps) + 1)
+    spectrum = torch.cat((nodes, torch.zeros(1, dtype=nodes.dtype)))
+    n = len(spectrum)
+    size = (2 * n * n * torch.cat((weights, torch.tensor([atom])))).clamp(min=0).sqrt()
+    target = torch.cat((torch.diag(size), torch.zeros(n, n, dtype=size.dtype)))
+    disturbance = torch.cat((torch.zeros(n, n, dtype=size.dtype), torch.diag(size)))
+    A = torch.diag(spectrum.sqrt())
+    net = GradientNet(A, steps=instance.steps, ridge=instance.ridge, learned=False)
+    end = net(target @ A + instance.noise**0.5 * disturbance)
+    return {last: end, signal: target, columns: n}
 
 
 def _draw_sensing(generator: torch.Generator) -> Sensing:
@@ -164,7 +175,7 @@ GAUSSIAN = Theorem(
         and its error per coordinate is
 
         $$
-        <<quantity>> <<relation>> <<bound>>,
+        v_K=<<quantity>> <<relation>> <<bound>>,
         $$
 
         $$
@@ -182,7 +193,7 @@ GAUSSIAN = Theorem(
         ),
         Assumption(r"$n,m\to\infty$ with $n/m\to c$ (the spectrum is Marchenko–Pastur)"),
     ),
-    quantity=r"v_K=\tfrac1n\,\mathbb E\|x_K-x^\star\|^2",
+    quantity=_per_coordinate,
     relation=EQUAL,
     bound=gaussian_error_in_tau,
     where={tau: decay},
@@ -204,7 +215,7 @@ GAUSSIAN = Theorem(
         ),
     },
     draw=_draw_sensing,
-    measure=limiting_error,
+    measure=_run_in_the_limit,
     values=_values,
     slack=1e-7,
     source="Proved in the chapter; Marchenko and Pastur (1967) for the spectrum.",
@@ -277,12 +288,12 @@ GAUSSIAN_OPTIMAL = Theorem(
             lambda instance: instance.extra == 0,
         ),
     ),
-    quantity=r"\tfrac1n\,\mathbb E\|x_K-x^\star\|^2",
+    quantity=_per_coordinate,
     relation=AT_LEAST,
     bound=gaussian_error,
     draw=_any_steps,
     nearby=nearby_steps,
-    measure=limiting_error,
+    measure=_run_in_the_limit,
     values=_values,
     slack=1e-7,
     source="The theorem on Gauss nodes, for the shifted measure.",
@@ -329,12 +340,15 @@ def closed_form_net(A: Tensor, variance: float, depth: int) -> GradientNet:
     return GradientNet(A, steps=steps, ridge=variance, learned=False)
 
 
-def amp_discrepancy(instance: Measurements) -> float:
-    """‖x_K of the network − x_K of AMP‖ over the largest ‖x_k‖ of AMP."""
+_of_net, _of_amp = sp.symbols(r"x_K^{\text{net}} x_K^{\text{AMP}}")
+_iterate = sp.Symbol(r"x_k^{\text{AMP}}")
+
+
+def _both_ends(instance: Measurements) -> dict[sp.Symbol, Tensor]:
     operator = DenseOperator(instance.A)
     iterates = amp(operator, instance.y, noise=instance.assumed_noise, depth=instance.depth)
     output = closed_form_net(instance.A, instance.noise, instance.depth)(instance.y)
-    return float((output - iterates[-1]).norm() / iterates.norm(dim=2).max())
+    return {_of_net: output, _of_amp: iterates[-1], _iterate: iterates}
 
 
 def _polynomials(depth: int) -> Step:
@@ -385,7 +399,7 @@ AMP = Theorem(
             holds=lambda instance: bool((instance.y @ instance.A).any()),
         ),
     ),
-    quantity=r"\frac{\|x_K^{\text{net}}-x_K^{\text{AMP}}\|}{\max_k\|x_k^{\text{AMP}}\|}",
+    quantity=Norm(_of_net - _of_amp) / over(r"\max_k", "largest", Norm(_iterate)),
     relation=EQUAL,
     bound=sp.Integer(0),
     definitions={
@@ -396,7 +410,7 @@ AMP = Theorem(
         )
     },
     draw=_draw_measurements,
-    measure=amp_discrepancy,
+    measure=_both_ends,
     values=lambda _: {},
     slack=1e-9,
     source="Proved in the chapter; optimality of AMP: Celentano, Montanari and Wu (2020).",

@@ -18,6 +18,7 @@ _momentum = r**2
 _scaled = {r: accelerated_rate, _M: kappa}
 _trace = (1 + _momentum - _step * lam).subs(_scaled)
 
+_radius = sp.Symbol("varrho", nonnegative=True)
 _before = sp.MatrixSymbol("z", *x.shape)  # the iterate before x
 _eta, _beta = sp.symbols("eta beta", nonnegative=True)
 
@@ -82,7 +83,7 @@ HEAVY_BALL = Theorem(
             lambda instance: 1 <= instance[1] <= instance[0],
         ),
     ),
-    quantity=r"\varrho",
+    quantity=_radius,
     relation=EQUAL,
     bound=r,
     where={r: accelerated_rate},
@@ -107,7 +108,7 @@ HEAVY_BALL = Theorem(
         ),
     },
     draw=_draw_eigenvalue,
-    measure=heavy_ball_radius,
+    measure=lambda instance: {_radius: heavy_ball_radius(instance)},
     values=lambda instance: {kappa: instance[0]},
     slack=1e-5,  # a double eigenvalue is computed to the square root of the precision
     source="Polyak (1964).",

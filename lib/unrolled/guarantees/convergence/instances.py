@@ -6,9 +6,11 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
+import sympy as sp
 import torch
 from torch import Tensor
 
+from unrolled.guarantees.convergence.symbols import first, last, signal
 from unrolled.guarantees.draw import integer, uniform
 from unrolled.iterations import gauss_steps
 from unrolled.networks import GradientNet
@@ -54,6 +56,11 @@ class Unrolled:
     def noiseless(self) -> bool:
         return not torch.as_tensor(self.noise).any()
 
+    @property
+    def polynomial(self) -> Tensor:
+        """p, what the network multiplies the error by at each eigenvalue, (n,)."""
+        return (1 - self.steps[:, None] * self.eigenvalues).prod(0)
+
     def with_steps(self, steps: Tensor) -> Unrolled:
         return replace(self, steps=steps)
 
@@ -68,9 +75,14 @@ class Unrolled:
 
     def squared_error(self) -> float:
         """Run the network: ‖x_K − x*‖² for the signal whose coefficients are √weights."""
+        last, signal = self.run()
+        return float((last - signal).square().sum())
+
+    def run(self) -> tuple[Tensor, Tensor]:
+        """What the network makes of the one signal that stands for the measure, and the signal."""
         net, (y, signal) = self.problem()
         with torch.no_grad():
-            return float((net(y) - signal).square().sum())
+            return net(y), signal
 
 
 def interval(generator: torch.Generator, largest_kappa: float = 1000.0) -> tuple[float, float]:
@@ -164,6 +176,12 @@ def equal_start(generator: torch.Generator) -> Unrolled:
     while instance.depth < 2:
         instance = random_start(generator)
     return instance.with_steps(instance.steps.mean().expand(instance.depth).clone())
+
+
+def measure_run(instance: Unrolled) -> dict[sp.Symbol, Tensor]:
+    """Where the network starts and ends, and the signal that it should have found."""
+    end, target = instance.run()
+    return {first: torch.zeros_like(target), last: end, signal: target}
 
 
 def best_error(instance: Unrolled) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import sympy as sp
 import torch
 from torch import Tensor
 
@@ -12,9 +13,9 @@ from unrolled.guarantees.convergence import instances
 from unrolled.guarantees.convergence.symbols import J_best
 from unrolled.guarantees.convergence.worst_case import conjugate_gradient_error
 from unrolled.guarantees.draw import integer
+from unrolled.guarantees.notation import Norm, over
 from unrolled.iterations import lanczos_steps
 from unrolled.networks import GradientNet
-from unrolled.training import mean_squared_error
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,10 @@ class TrainingSet:
         """The measurements without noise, (N, n)."""
         return self.X.T @ self.A.T
 
-    def loss(self) -> float:
-        """The loss of the network with the steps that Lanczos finds."""
+    def outputs(self) -> Tensor:
+        """What the network with the steps that Lanczos finds makes of the measurements, (N, n)."""
         net = GradientNet(self.A, steps=lanczos_steps(self.H, self.X, self.depth), learned=False)
-        return float(mean_squared_error(net, self.clean + self.noise, self.X.T))
+        return net(self.clean + self.noise)
 
     def least_loss(self) -> float:
         """The least loss, independently of Lanczos: least squares over all polynomials."""
@@ -69,6 +70,8 @@ def _silenced(generator: torch.Generator) -> TrainingSet:
     return replace(training_set, noise=-training_set.clean)
 
 
+_output, _x = sp.Symbol("{x_K(Ax_i)}"), sp.Symbol("x_i")
+
 LANCZOS = Theorem(
     name="convergence.lanczos",
     title="Training is one Lanczos run",
@@ -92,11 +95,11 @@ LANCZOS = Theorem(
         ),
         Assumption("the signals excite at least $K$ distinct positive eigenvalues"),
     ),
-    quantity=r"\frac1N\sum_i\|x_K(Ax_i)-x_i\|^2",
+    quantity=over(r"\frac1N\sum_i", "mean", Norm(_output - _x) ** 2),
     relation=EQUAL,
     bound=J_best,
     draw=_draw_training_set,
-    measure=TrainingSet.loss,
+    measure=lambda training_set: {_output: training_set.outputs(), _x: training_set.X.T},
     values=lambda training_set: {J_best: training_set.least_loss()},
     slack=1e-5,
     source="The theorem on Gauss nodes, for the empirical measure; Golub and Welsch (1969).",

@@ -11,6 +11,7 @@ from unrolled.guarantees.convergence import instances
 from unrolled.guarantees.convergence.symbols import J_best
 
 _lam = sp.Symbol("lambda", real=True)
+_reached = sp.Symbol(r"J(\eta^{\text{end}})")
 
 
 def descend(
@@ -92,12 +93,12 @@ BENIGN = Theorem(
         ),
         Assumption(r"$\nu$ has at least $K$ positive points of support"),
     ),
-    quantity=r"J(\eta^{\text{end}})",
+    quantity=_reached,
     relation=AT_MOST,
     bound=J_best,
     draw=instances.random_start,
     attained=instances.random_start,
-    measure=_descent,
+    measure=lambda instance: {_reached: _descent(instance)},
     values=lambda instance: {J_best: instances.best_error(instance)},
     slack=1e-4,
     source="Proved in the chapter.",

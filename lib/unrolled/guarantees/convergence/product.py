@@ -19,6 +19,7 @@ from unrolled.guarantees import (
 from unrolled.guarantees.convergence import instances
 from unrolled.guarantees.convergence.symbols import K, kappa, lam, tied_factor, tied_rate
 from unrolled.guarantees.draw import integer
+from unrolled.guarantees.notation import Norm, over
 from unrolled.iterations import chebyshev_steps, leja_order, tied_step
 from unrolled.networks import GradientNet
 from unrolled.sensing import with_spectrum
@@ -33,11 +34,6 @@ def rate(step: torch.Tensor, low: float, high: float) -> torch.Tensor:
 
 def _span(instance: instances.Unrolled) -> tuple[float, float]:
     return float(instance.eigenvalues.min()), float(instance.eigenvalues.max())
-
-
-def product_of_rates(instance: instances.Unrolled) -> float:
-    """∏ρ(η_k) over the interval that the eigenvalues span: the layers' worst cases multiplied."""
-    return float(rate(instance.steps, *_span(instance)).prod())
 
 
 def _worst_eigenvalue(instance: instances.Unrolled) -> torch.Tensor:
@@ -76,6 +72,7 @@ def _narrower(generator: torch.Generator) -> instances.Unrolled:
 
 
 _step = sp.Symbol("eta_k", real=True)
+_rate = sp.Symbol(r"{\rho(\eta_k)}")
 _low, _high = sp.symbols("m M", positive=True)
 _best = 2 / (_low + _high)
 
@@ -100,7 +97,7 @@ PRODUCT = Theorem(
             lambda instance: _span(instance) == (instance.low, instance.high),
         ),
     ),
-    quantity=r"\prod_{k=1}^{K}\rho(\eta_k)",
+    quantity=over(r"\prod_{k=1}^{K}", "product", _rate),
     relation=AT_LEAST,
     bound=tied_factor,
     definitions={
@@ -116,7 +113,7 @@ PRODUCT = Theorem(
     draw=_draw_steps,
     attained=_constant_step,
     nearby=instances.nearby_steps,
-    measure=product_of_rates,
+    measure=lambda instance: {_rate: rate(instance.steps, *_span(instance))},
     values=lambda i: {kappa: i.kappa, K: i.depth},
     source="Elementary.",
     derivation=Derivation(
@@ -173,6 +170,17 @@ def two_layers() -> instances.Unrolled:
     )
 
 
+_first_error, _last_error = sp.symbols("e_0 e_K")
+
+
+def _from_each_eigenvector(instance: instances.Unrolled) -> dict[sp.Symbol, torch.Tensor]:
+    # One of them has the largest ratio, since the network multiplies each by a number.
+    A = torch.diag(instance.eigenvalues.sqrt())
+    errors = torch.eye(len(A), dtype=A.dtype)
+    net = GradientNet(A, steps=instance.steps, learned=False)
+    return {_first_error: errors, _last_error: errors + net(-errors @ A)}
+
+
 PRODUCT_IS_TRUTH = Refutation(
     name="convergence.product-is-truth",
     title="the product of rates says how the layered network does",
@@ -181,11 +189,11 @@ PRODUCT_IS_TRUTH = Refutation(
         r"the worst error by more than $(\rho^\star)^K$; the product of the layers' own rates "
         "tells how good a choice of steps is."
     ),
-    quantity=r"\max_{e_0}\|e_K\|/\|e_0\|",
+    quantity=over(r"\max_{e_0}", "largest", Norm(_last_error) / Norm(_first_error)),
     relation=AT_LEAST,
     bound=tied_factor,
     instance=lambda _: two_layers(),
-    measure=lambda i: float((1 - i.steps[:, None] * i.eigenvalues).prod(0).abs().max()),
+    measure=_from_each_eigenvector,
     values=lambda i: {kappa: i.kappa, K: i.depth},
     truth=(
         r"With $H=\mathrm{diag}(1,9)$ the steps $1$ and $1/9$ annihilate every error in two "
@@ -196,16 +204,20 @@ PRODUCT_IS_TRUTH = Refutation(
 )
 
 
-def early_late_gap(instance: instances.Unrolled) -> float:
-    """Difference between the outputs with steps in decreasing and increasing order, over ‖e_K‖."""
+_large_first, _small_first = (
+    sp.Symbol(rf"x_K^{{\text{{{size} first}}}}") for size in ("large", "small")
+)
+
+
+def _both_orders(instance: instances.Unrolled) -> dict[sp.Symbol, torch.Tensor]:
     decreasing = torch.sort(instance.steps, descending=True).values
     A = torch.diag(instance.eigenvalues.sqrt())
     signal = instance.weights.sqrt()[None, :]
-    outputs = [
+    large, small = (
         GradientNet(A, steps=steps, learned=False)(signal @ A)
         for steps in (decreasing, decreasing.flip(0))
-    ]
-    return float((outputs[0] - outputs[1]).norm() / (outputs[0] - signal).norm())
+    )
+    return {_large_first: large, _small_first: small, _last_error: large - signal}
 
 
 EARLY_LATE = Refutation(
@@ -215,11 +227,11 @@ EARLY_LATE = Refutation(
         "A trained network takes aggressive steps in its first layers and conservative ones in "
         "its last; the order is part of what makes it better."
     ),
-    quantity=r"\|x_K^{\text{large first}}-x_K^{\text{small first}}\|/\|e_K\|",
+    quantity=Norm(_large_first - _small_first) / Norm(_last_error),
     relation=AT_LEAST,
     bound=sp.Rational(1, 100),
     instance=instances.best_average,
-    measure=early_late_gap,
+    measure=_both_orders,
     values=lambda _: {},
     truth=(
         r"The factors $1-\eta_k H$ commute, so in exact arithmetic the order of the steps "

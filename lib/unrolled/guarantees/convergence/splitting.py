@@ -10,8 +10,9 @@ from torch import Tensor
 
 from unrolled.guarantees import EQUAL, Assumption, Derivation, Step, Theorem
 from unrolled.guarantees.convergence import instances
-from unrolled.guarantees.convergence.symbols import a, b
+from unrolled.guarantees.convergence.symbols import K, a, b
 from unrolled.guarantees.draw import uniform
+from unrolled.guarantees.latex import latex
 
 _h, _s, _t, _lam, _g = sp.symbols("h s t lambda g", real=True)
 _UP = _h + _s
@@ -20,6 +21,10 @@ _SPLIT = (1 - _UP * _lam) * (1 - _DOWN * _lam)
 _SQUARE = a / b  # the best s²
 _A_DENSITY = _lam**2 * (1 - _h * _lam) ** 2 * _g**2
 _B_DENSITY = _lam**4 * _g**2
+_before = sp.Symbol(f"J({latex(_h)},{latex(_h)})")
+_after = sp.Symbol(f"J({latex(_UP)},{latex(_DOWN)})")
+_direction = sp.MatrixSymbol("v", K, 1)
+_hessian = sp.MatrixSymbol(r"{\nabla^2J}", K, K)
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,21 @@ class Pair:
     others: Tensor
     offset: float = 0.0  # how far the second step is from h
 
-    def error(self, shift: float | Tensor) -> Tensor:
+    @property
+    def steps(self) -> Tensor:
+        """(K,)."""
+        pair = torch.tensor([self.h, self.h + self.offset], dtype=torch.float64)
+        return torch.cat((pair, self.others))
+
+    def loss(self, steps: Tensor) -> Tensor:
+        """J(steps)."""
+        return (self.weights * (1 - steps[:, None] * self.eigenvalues).prod(0) ** 2).sum()
+
+    def error(self, shift: float) -> Tensor:
         """J(h + shift, h − shift, others): the two steps moved apart."""
-        first = 1 - (self.h + shift) * self.eigenvalues
-        second = 1 - (self.h + self.offset - shift) * self.eigenvalues
-        return (self.weights * (first * second * self._rest()) ** 2).sum()
+        steps = self.steps
+        steps[0], steps[1] = steps[0] + shift, steps[1] - shift
+        return self.loss(steps)
 
     def integrals(self) -> tuple[float, float]:
         """a = ∫λ²(1−hλ)²g² dν and b = ∫λ⁴g² dν."""
@@ -45,6 +60,11 @@ class Pair:
         first = (squares * self.eigenvalues**2 * common**2).sum()
         second = (squares * self.eigenvalues**4).sum()
         return float(first), float(second)
+
+    def gain(self) -> float:
+        """By how much J falls when the steps are moved apart at best."""
+        first, second = self.integrals()
+        return float(self.error(0.0) - self.error((first / second) ** 0.5))
 
     def _rest(self) -> Tensor:
         return (1 - self.others[:, None] * self.eigenvalues).prod(0)
@@ -57,7 +77,7 @@ def _draw_pair(generator: torch.Generator) -> Pair:
         others = instances.random_steps(generator, instance)[2:]
         pair = Pair(instance.eigenvalues, instance.weights, h, others)
         # A gain below 1e-8 of the loss would measure rounding rather than the theorem.
-        if instance.depth > 1 and _gain(pair) > 1e-8 * float(pair.error(0.0)):
+        if instance.depth > 1 and pair.gain() > 1e-8 * float(pair.error(0.0)):
             return pair
 
 
@@ -71,18 +91,19 @@ def _pair_values(pair: Pair) -> dict[sp.Symbol, float]:
     return {a: first, b: second}
 
 
-def _gain(pair: Pair) -> float:
+def _split(pair: Pair) -> dict[sp.Symbol, float]:
     first, second = pair.integrals()
-    return float(pair.error(0.0) - pair.error((first / second) ** 0.5))
+    shift = (first / second) ** 0.5
+    return {_before: float(pair.error(0.0)), _after: float(pair.error(shift))}
 
 
-def _curvature(pair: Pair) -> float:
-    # The unit vector is (1, −1)/√2.
-    def along(t: Tensor) -> Tensor:
-        return pair.error(t / 2**0.5)
-
-    zero = torch.zeros((), dtype=torch.float64)
-    return float(torch.autograd.functional.hessian(along, zero))
+def _curvature(pair: Pair) -> dict[sp.Basic, Tensor]:
+    direction = torch.zeros(len(pair.steps), 1, dtype=torch.float64)
+    direction[0], direction[1] = 0.5**0.5, -(0.5**0.5)
+    return {
+        _direction: direction,
+        _hessian: torch.autograd.functional.hessian(pair.loss, pair.steps),
+    }
 
 
 SPLITTING = Theorem(
@@ -111,7 +132,7 @@ SPLITTING = Theorem(
     assumptions=(
         Assumption("the two steps are equal before", _unequal_pair, lambda pair: pair.offset == 0),
     ),
-    quantity=r"J(h,h)-J(h+s,h-s)",
+    quantity=_before - _after,
     relation=EQUAL,
     bound=a**2 / b,
     formulas={
@@ -122,7 +143,7 @@ SPLITTING = Theorem(
         "b_density": _B_DENSITY,
     },
     draw=_draw_pair,
-    measure=_gain,
+    measure=_split,
     values=_pair_values,
     slack=1e-6,
     source="Proved in the chapter.",
@@ -171,7 +192,7 @@ CURVATURE = Theorem(
         Assumption("the two steps are equal", _unequal_pair, lambda pair: pair.offset == 0),
         Assumption(r"$\nu$ has at least $K$ positive points of support"),
     ),
-    quantity=r"v^\top\nabla^2J\,v",
+    quantity=sp.MatMul(_direction.T, _hessian, _direction),
     relation=EQUAL,
     bound=-2 * a,
     draw=_draw_pair,

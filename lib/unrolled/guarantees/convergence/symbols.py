@@ -5,6 +5,8 @@ Eigenvalues are scaled to [1, κ], which loses nothing: steps scale inversely.
 
 import sympy as sp
 
+from unrolled.guarantees.notation import Norm, over
+
 kappa = sp.Symbol("kappa", positive=True)  # condition number κ ≥ 1
 K = sp.Symbol("K", integer=True, positive=True)  # layers
 lam = sp.Symbol("lambda", nonnegative=True)  # an eigenvalue of H = AᵀA
@@ -55,6 +57,11 @@ noiseless_error = c**K / sp.Sum(c**_j, (_j, 0, K))
 # and with the best steps.
 J_tied = sp.Symbol(r"J_{\text{tied}}", nonnegative=True)
 J_best = sp.Symbol(r"J_{\min}", nonnegative=True)
+
+# What is measured: where a network starts and ends, and the signal it should have found.
+first, last, signal = sp.symbols(r"x_0 x_K x^\star")
+relative_error = Norm(last - signal) / Norm(first - signal)
+mean_square = over(r"\mathbb E", "mean", Norm(last - signal) ** 2)
 
 # Two equal steps h, with g the factors of the other layers: a = ∫λ²(1−hλ)²g² dν, b = ∫λ⁴g² dν.
 a = sp.Symbol("a", nonnegative=True)

@@ -19,6 +19,7 @@ _h, _lam, _g = sp.symbols("h lambda g", real=True)
 _eta1, _eta2 = sp.symbols("eta_1 eta_2", real=True)
 _PAIR = (1 - _eta1 * _lam) * (1 - _eta2 * _lam)
 _SQUARE = (_PAIR * _g) ** 2  # p²
+_reached, _trained = sp.symbols(r"J(\eta^{(t)}) J(\eta^{\text{trained}})")
 
 
 def best_tied(eigenvalues: Tensor, weights: Tensor, depth: int) -> tuple[float, float]:
@@ -136,13 +137,13 @@ TRAP = Theorem(
             lambda training: len(training.start.steps.unique()) == 1,
         ),
     ),
-    quantity=r"J(\eta^{(t)})",
+    quantity=_reached,
     relation=AT_LEAST,
     bound=J_tied,
     draw=_draw_training,
     attained=_from_the_best_constant,
     nearby=_a_little_moved,
-    measure=Training.error,
+    measure=lambda training: {_reached: training.error()},
     values=lambda training: {J_tied: training.tied[1], K: training.start.depth},
     slack=1e-9,
     source="Proved in the chapter.",
@@ -182,11 +183,13 @@ TRAINING_FINDS_THEM = Refutation(
         "An untied network has the tied one as a special case, so after training from the "
         "usual constant start it comes close to the best layer-wise steps."
     ),
-    quantity=r"J(\eta^{\text{trained}})",
+    quantity=_trained,
     relation=AT_MOST,
     bound=2 * J_best,
     instance=lambda _: eight_atoms(),
-    measure=lambda start: start.with_steps(_adam(start, iterations=400)).squared_error(),
+    measure=lambda start: {
+        _trained: start.with_steps(_adam(start, iterations=400)).squared_error()
+    },
     values=lambda instance: {J_best: instances.best_error(instance)},
     truth=(
         "Equal steps have equal gradients, so a symmetric start stays symmetric, and the loss "

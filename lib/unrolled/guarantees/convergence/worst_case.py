@@ -29,7 +29,10 @@ from unrolled.guarantees.convergence.symbols import (
     k,
     kappa,
     lam,
+    last,
     r,
+    relative_error,
+    signal,
     tied_factor,
     tied_rate,
 )
@@ -40,10 +43,6 @@ from unrolled.sensing import DenseOperator
 
 def _values(instance: instances.Unrolled) -> dict[sp.Symbol, float]:
     return {kappa: instance.kappa, K: instance.depth}
-
-
-def _relative_error(instance: instances.Unrolled) -> float:
-    return math.sqrt(instance.squared_error())
 
 
 def _interval_and_depth(generator: torch.Generator) -> tuple[float, float, int]:
@@ -138,7 +137,7 @@ CHEBYSHEV = Theorem(
         Assumption(r"there is no noise: $y=Ax^\star$", _noisy, lambda instance: instance.noiseless),
         Assumption(r"$\kappa>1$", holds=lambda instance: instance.kappa > 1),
     ),
-    quantity=r"\frac{\|x_K-x^\star\|}{\|x_0-x^\star\|}",
+    quantity=relative_error,
     relation=AT_MOST,
     bound=chebyshev_in_r,
     where={r: accelerated_rate},
@@ -153,7 +152,7 @@ CHEBYSHEV = Theorem(
     draw=_draw_chebyshev,
     attained=_attain_chebyshev,
     nearby=instances.nearby_eigenvalues,
-    measure=_relative_error,
+    measure=instances.measure_run,
     values=_values,
     slack=1e-6,
     source="Young (1953), Golub and Varga (1961); in networks: Takabe and Wadayama (2022).",
@@ -232,14 +231,18 @@ def conjugate_gradient_error(eigenvalues: Tensor, weights: Tensor, depth: int) -
 
     No method whose iterates lie in the Krylov space does better, adaptive or trained.
     """
+    return float(_least_in_krylov_space(eigenvalues, weights, depth).square().sum())
+
+
+def _least_in_krylov_space(eigenvalues: Tensor, weights: Tensor, depth: int) -> Tensor:
+    """The smallest p(H)e_0, (n,), where e_0 has the component √weights in each eigenvector."""
     centre, radius = eigenvalues.mean(), eigenvalues.max() - eigenvalues.min()
     scaled = (eigenvalues - centre) / radius.clamp(min=1e-30)
     powers = scaled[:, None] ** torch.arange(depth, dtype=torch.float64)
     columns = weights.sqrt()[:, None] * eigenvalues[:, None] * powers
     target = weights.sqrt()
     orthonormal = torch.linalg.qr(columns).Q
-    residual = target - orthonormal @ (orthonormal.T @ target)
-    return float(residual.square().sum())
+    return target - orthonormal @ (orthonormal.T @ target)
 
 
 METHODS = ("random steps", "Chebyshev", "heavy ball", "best of the Krylov space")
@@ -257,23 +260,23 @@ def _draw_hardest(generator: torch.Generator) -> tuple[instances.Unrolled, str]:
     return instance, method
 
 
-def _method_error(pair: tuple[instances.Unrolled, str]) -> float:
+def _method_run(pair: tuple[instances.Unrolled, str]) -> dict[sp.Symbol, Tensor]:
     instance, method = pair
+    measured = instances.measure_run(instance)
     if method == "heavy ball":
         A = torch.diag(instance.eigenvalues.sqrt())
-        signal = instance.weights.sqrt()[None, :]
         iterates = heavy_ball(
             DenseOperator(A),
-            signal @ A,
+            measured[signal] @ A,
             low=instance.low,
             high=instance.high,
             depth=instance.depth,
         )
-        return float((iterates[-1] - signal).norm())
+        return {**measured, last: iterates[-1]}
     if method == "best of the Krylov space":
-        squared = conjugate_gradient_error(instance.eigenvalues, instance.weights, instance.depth)
-        return math.sqrt(squared)
-    return _relative_error(instance)
+        error = _least_in_krylov_space(instance.eigenvalues, instance.weights, instance.depth)
+        return {**measured, last: measured[signal] + error}
+    return measured
 
 
 def _one_gradient_more(generator: torch.Generator) -> tuple[instances.Unrolled, str]:
@@ -339,7 +342,7 @@ HARDEST = Theorem(
         ),
         Assumption(r"$\kappa>1$", holds=lambda pair: pair[0].kappa > 1),
     ),
-    quantity=r"\frac{\|x_K-x^\star\|}{\|x_0-x^\star\|}",
+    quantity=relative_error,
     relation=AT_LEAST,
     bound=chebyshev_in_r,
     where={r: accelerated_rate},
@@ -364,7 +367,7 @@ HARDEST = Theorem(
     draw=_draw_hardest,
     attained=lambda generator: (_draw_hardest(generator)[0], "best of the Krylov space"),
     nearby=lambda pair, generator: (instances.nearby_steps(pair[0], generator), pair[1]),
-    measure=_method_error,
+    measure=_method_run,
     values=lambda pair: _values(pair[0]),
     slack=1e-6,
     source=(

@@ -23,7 +23,7 @@ from unrolled.guarantees.rip.instances import Measured, norm
 from unrolled.guarantees.rip.isometry_thresholds import BLOCKS
 from unrolled.guarantees.rip.matrices import nearly_orthonormal, simplex, spikes_and_walsh
 from unrolled.guarantees.rip.schedule import check_schedule, with_thresholds
-from unrolled.guarantees.rip.symbols import K, k, rho, s
+from unrolled.guarantees.rip.symbols import K, end, error, k, rho, s, signal
 from unrolled.isometry.constants import isometry_constant
 from unrolled.prox import soft_threshold
 from unrolled.sensing import DenseOperator, dense_operator, gaussian, identity_hadamard
@@ -126,10 +126,6 @@ class Adaptive(Measured):
     def tail(self) -> Tensor:
         """The sizes of all entries of the signal but the s largest, (n − s,)."""
         return self.signal.abs().sort().values[0, : -int(self.told[s])]
-
-    def error(self) -> float:
-        """‖x^K − x*‖₂."""
-        return norm(self.iterates[-1] - self.signal, 2)
 
 
 KnownMatrix = tuple[DenseOperator, int, int, float]  # A, s, r, δ
@@ -409,7 +405,7 @@ ADAPTIVE_THRESHOLDS = Theorem(
         ),
         Assumption(r"$\rho<1$", lambda _: _expanding(), holds=_contracts),
     ),
-    quantity=r"\|x^K-x^\star\|_2",
+    quantity=error,
     relation=AT_MOST,
     bound=three_terms,
     where={rho: rate, b: gain},
@@ -427,7 +423,7 @@ ADAPTIVE_THRESHOLDS = Theorem(
     draw=_draw,
     attained=_attained,
     nearby=_nearby,
-    measure=Adaptive.error,
+    measure=lambda instance: {end: instance.iterates[-1], signal: instance.signal[0]},
     values=lambda instance: instance.told,
     slack=1e-6,
     source=(
@@ -521,4 +517,4 @@ ADAPTIVE_THRESHOLDS = Theorem(
 def tail_reached(sparsity: int) -> float:
     """The share of the bound that the error is, of a tail alone on orthonormal columns, r = 1."""
     instance = orthonormal(sparsity, 1, tail=0.1)
-    return ADAPTIVE_THRESHOLDS.measure(instance) / ADAPTIVE_THRESHOLDS.limit(instance)
+    return ADAPTIVE_THRESHOLDS.measured(instance) / ADAPTIVE_THRESHOLDS.limit(instance)

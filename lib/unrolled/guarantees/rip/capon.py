@@ -17,6 +17,7 @@ from unrolled.guarantees import (
     Theorem,
     draw,
 )
+from unrolled.guarantees.notation import Norm
 from unrolled.sensing import DenseOperator, analytic_weights, gaussian
 
 response = sp.Symbol(r"{a_i^\top(AA^\top+\lambda I)^{-1}a_i}", positive=True)
@@ -39,11 +40,6 @@ class Filter:
     def answers_with_one(self) -> bool:
         """Whether wᵀa = 1, but for rounding."""
         return abs(float(self.w @ self.column) - 1) < 1e-9
-
-    def power(self) -> float:
-        """‖wᵀA‖² + λ‖w‖²: what it lets through of all columns, and of white noise."""
-        passed = self.w @ self.operator.dense()
-        return float(passed.square().sum() + self.lam * self.w.square().sum())
 
     def lmmse_response(self) -> float:
         """aᵀ(AAᵀ + λI)⁻¹a: what the LMMSE filter answers to the column, at most 1."""
@@ -111,7 +107,7 @@ def _attained(m: int) -> Step:
 
 _m, _n = sp.symbols("m n", integer=True, positive=True)
 _A, _identity = sp.MatrixSymbol("A", _m, _n), sp.MatrixSymbol("I", _m, _m)
-_column = sp.MatrixSymbol("a_i", _m, 1)
+_column, _w = (sp.MatrixSymbol(name, _m, 1) for name in ("a_i", "w"))
 _lambda = sp.Symbol("lambda", nonnegative=True)
 _capon_filter = Definition(
     (_A * _A.T + _lambda * _identity).inv() * _column / response,
@@ -152,13 +148,17 @@ CAPON = Theorem(
         Assumption(r"$w^\top a_i=1$", _unscaled, holds=Filter.answers_with_one),
         Assumption(r"$\lambda>0$, or $\lambda=0$ and $A$ has full row rank; $a_i\ne0$"),
     ),
-    quantity=r"\|w^\top A\|_2^2+\lambda\|w\|_2^2",
+    quantity=Norm(_w.T * _A, 2) ** 2 + _lambda * Norm(_w, 2) ** 2,
     relation=AT_LEAST,
     bound=1 / response,
     definitions={"filter": _capon_filter},
     draw=_draw,
     attained=_capon,
-    measure=Filter.power,
+    measure=lambda instance: {
+        _w: instance.w[:, None],
+        _A: instance.operator.dense(),
+        _lambda: instance.lam,
+    },
     values=lambda instance: {response: instance.lmmse_response()},
     slack=1e-7,
     source=(

@@ -12,6 +12,7 @@ from unrolled.guarantees.latex import latex
 from unrolled.guarantees.rip import instances
 from unrolled.guarantees.rip.instances import Recovery
 from unrolled.guarantees.rip.schedule import Scheme
+from unrolled.guarantees.rip.symbols import inside, signal
 from unrolled.isometry.constants import isometry_constant
 from unrolled.sensing import DenseOperator
 
@@ -22,7 +23,6 @@ _A, _W = (sp.MatrixSymbol(name, _m, _n) for name in ("A", "W"))
 _x = sp.MatrixSymbol("x__k", _n, 1)  # printed as x^k
 _y = sp.MatrixSymbol("y", _m, 1)
 _image, _noise = sp.symbols(r"A\ x^\star w")
-_signal, _inside = sp.symbols(r"x^\star {x^\star_S}")
 
 MEASURED = Definition(
     _image + _noise,
@@ -34,8 +34,8 @@ MEASURED = Definition(
 )
 
 OUTSIDE = Definition(
-    _signal - _inside,
-    values=lambda instance: {_signal: instance.signal[0], _inside: instance.inside},
+    signal - inside,
+    values=lambda instance: {signal: instance.signal[0], inside: instance.inside},
     code=lambda instance: instance.outside,
 )
 

@@ -33,7 +33,17 @@ from unrolled.guarantees.rip.definitions import (
 from unrolled.guarantees.rip.instances import Recovery, norm
 from unrolled.guarantees.rip.matrices import simplex
 from unrolled.guarantees.rip.schedule import Schedule, Scheme, check_schedule
-from unrolled.guarantees.rip.symbols import E0, E, K, geometric, k, rho, s
+from unrolled.guarantees.rip.symbols import (
+    E0,
+    E,
+    K,
+    geometric,
+    k,
+    leaks,
+    rho,
+    s,
+    sum_of_errors_inside,
+)
 from unrolled.isometry.coherence import generalised_coherence
 from unrolled.sensing import (
     DenseOperator,
@@ -290,7 +300,7 @@ FIXED_THRESHOLDS = Theorem(
             holds=_tail_as_told,
         ),
     ),
-    quantity=r"\|x^K-x^\star_S\|_1",
+    quantity=sum_of_errors_inside,
     relation=AT_MOST,
     bound=certificate,
     where={rho: rate},
@@ -315,7 +325,7 @@ FIXED_THRESHOLDS = Theorem(
     draw=_draw,
     attained=_extremal,
     nearby=_nearby,
-    measure=lambda instance: instance.error(1),
+    measure=Recovery.measure,
     values=lambda instance: instance.told,
     slack=1e-6,
     source=(
@@ -365,16 +375,15 @@ FIXED_THRESHOLDS_SUPPORT = replace(
     title="Nothing outside the support",
     statement=r"""
     Under the assumptions of {prf:ref}`Thresholds fixed in advance <thm-rip-fixed-thresholds>`,
-    no layer has an entry outside $S$ that is not zero: for every $K$
+    no layer has an entry outside $S$ that is not zero. Counted over all of them, for every $K$,
 
     $$
     <<quantity>> <<relation>> <<bound>>.
     $$
     """,
-    quantity=r"\#\{(i,k):i\notin S,\ k\le K,\ x^k_i\ne0\}",
+    quantity=leaks,
     relation=EQUAL,
     bound=sp.Integer(0),
-    measure=Recovery.false_positives,
     where={},
     formulas={},
     definitions={},

@@ -14,7 +14,7 @@ from torch import Tensor
 from unrolled.checks import check_depth, check_positive
 from unrolled.guarantees import draw
 from unrolled.guarantees.rip.schedule import Scheme, with_thresholds
-from unrolled.guarantees.rip.symbols import E0, K, s
+from unrolled.guarantees.rip.symbols import E0, K, end, inside, leaked, s
 from unrolled.sensing import DenseOperator, equiangular_frame
 
 
@@ -87,15 +87,16 @@ class Recovery(Measured):
         """The largest |w_iᵀa_j| over i ≠ j."""
         return float(self.answers.fill_diagonal_(0).abs().max())
 
-    def error(self, order: int) -> float:
-        """‖x^K − x*_S‖ in ℓ₁ or ℓ₂."""
-        return norm(self.iterates[-1] - self.inside, order)
-
-    def false_positives(self) -> float:
-        """How many entries outside S are not zero, counted over all layers."""
+    @property
+    def leaked(self) -> Tensor:
+        """The entries outside S, of all layers."""
+        entries = self.iterates[:, ~self.support].flatten()
         # Where a threshold is met exactly, rounding may leave an entry just above it.
-        rounding = 1e-12 * float(self.signal.abs().max())
-        return float((self.iterates[:, ~self.support].abs() > rounding).sum())
+        return torch.where(entries.abs() > 1e-12 * self.signal.abs().max(), entries, 0.0)
+
+    def measure(self) -> dict[sp.Symbol, Tensor]:
+        """Where the network ends, what it should have found, and what leaks."""
+        return {end: self.iterates[-1], inside: self.inside, leaked: self.leaked}
 
 
 def norm(vector: Tensor, order: float) -> float:

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from unrolled.guarantees import AT_MOST, Refutation
+from unrolled.guarantees.notation import Norm, over
 from unrolled.guarantees.rip.fixed_thresholds import on_frame
 from unrolled.guarantees.rip.schedule import with_thresholds
-from unrolled.guarantees.rip.symbols import K
+from unrolled.guarantees.rip.symbols import K, end, error, signal
 from unrolled.networks import LISTACP
 from unrolled.sensing import DenseOperator, analytic_weights, equiangular_frame, gaussian
 
@@ -34,6 +35,10 @@ class NoiselessRun:
     def last(self) -> float:
         """The relative error after all K layers."""
         return float(self.relative_errors()[-1])
+
+    def measure(self) -> dict[sp.Symbol, Tensor]:
+        """Where the network ends, and the signal."""
+        return {end: self.iterates[-1], signal: self.signal}
 
 
 def leakage(depth: int = 30) -> NoiselessRun:
@@ -104,11 +109,11 @@ LEAKAGE = Refutation(
         r"If $\delta_{2s}<\sqrt2-1$, a weight-tied LISTA contracts the error in each layer, "
         "because $A$ is nearly an isometry on the support; the thresholds only tidy up."
     ),
-    quantity=r"\|x^K-x^\star\|_2/\|x^\star\|_2",
+    quantity=error / Norm(signal, 2),
     relation=AT_MOST,
     bound=sp.Integer(1),
     instance=lambda _: leakage(),
-    measure=NoiselessRun.last,
+    measure=NoiselessRun.measure,
     values=lambda _: {},
     truth=(
         r"On the $6\times16$ frame $\delta_1=0$ and $\delta_2=1/3$, so for $s=1$ the condition "
@@ -132,11 +137,11 @@ SCALE = Refutation(
         r"$C_1\rho^K\|x^\star\|$ for every sparse $x^\star$: what it reaches at one amplitude, it "
         "reaches at all of them."
     ),
-    quantity=r"\|x^K-x^\star\|_2/\|x^\star\|_2",
+    quantity=error / Norm(signal, 2),
     relation=AT_MOST,
     bound=_at_one,
     instance=lambda _: small_signal(1e-6),
-    measure=NoiselessRun.last,
+    measure=NoiselessRun.measure,
     values=lambda _: {_at_one: small_signal(1.0).last()},
     truth=(
         r"On the $6\times16$ frame take $s=1$, $K=12$ layers and the thresholds $\mu E_k$ that are "
@@ -155,11 +160,11 @@ BIAS = Refutation(
         "A network whose layers share weights and threshold converges to the signal exponentially, "
         r"at best by a factor $\rho<1$ a layer, say $\rho=1/2$."
     ),
-    quantity=r"\|x^K-x^\star\|_2/\|x^\star\|_2",
+    quantity=error / Norm(signal, 2),
     relation=AT_MOST,
     bound=sp.Rational(1, 2) ** K,
     instance=lambda _: tied(),
-    measure=NoiselessRun.last,
+    measure=NoiselessRun.measure,
     values=lambda run: {K: len(run.iterates) - 1},
     truth=(
         r"For $A=1$ and $x^\star=1$, an isometry with $\delta=0$, every layer gives $1-\theta$: a "
@@ -178,11 +183,11 @@ NORM = Refutation(
         r"From $\|A_S\|_2\le\sqrt{1+\delta}$, $\delta<1$, alone it follows that the layer "
         r"contracts errors on the support, by $\delta$ each time."
     ),
-    quantity=r"\|x^K-x^\star\|_2/\|x^\star\|_2",
+    quantity=error / Norm(signal, 2),
     relation=AT_MOST,
     bound=_delta**K,
     instance=lambda _: blind(),
-    measure=NoiselessRun.last,
+    measure=NoiselessRun.measure,
     values=lambda run: {K: len(run.iterates) - 1, _delta: 0.2},
     truth=(
         r"A number above one is no contraction factor. Two equal columns of length $\sqrt{0.6}$ "
@@ -202,11 +207,11 @@ class Weights:
     operator: DenseOperator
     sparsity: int
 
-    def factor(self, weights: Callable[[DenseOperator], Tensor]) -> float:
-        """The mean over random supports of ‖I − W_SᵀA_S‖₂."""
+    def factors(self, weights: Callable[[DenseOperator], Tensor]) -> Tensor:
+        """‖I − W_SᵀA_S‖₂ on random supports."""
         A, generator = self.operator.dense(), torch.Generator().manual_seed(1)
         W = weights(self.operator)
-        return float(support_factors(A, W, self.sparsity, generator=generator).mean())
+        return support_factors(A, W, self.sparsity, generator=generator)
 
 
 def _quarter(generator: torch.Generator) -> Weights:
@@ -223,10 +228,11 @@ def lmmse_weights(A: DenseOperator, lam: float = 1e-6) -> Tensor:
 
 
 _factor = sp.Symbol("c", positive=True)
+_on_support = sp.Symbol(r"{\|I-W_S^\top A_S\|_2}", nonnegative=True)
 
 
 def _capon_factor(instance: Weights) -> Mapping[sp.Symbol, float]:
-    return {_factor: instance.factor(analytic_weights)}
+    return {_factor: float(instance.factors(analytic_weights).mean())}
 
 
 LMMSE = Refutation(
@@ -237,11 +243,11 @@ LMMSE = Refutation(
         "small support the layer then contracts strongly, as well as any weights computed from "
         "$A$ do."
     ),
-    quantity=r"\operatorname{mean}_S\|I-W_S^\top A_S\|_2",
+    quantity=over(r"\operatorname{mean}_S", "mean", _on_support),
     relation=AT_MOST,
     bound=_factor,
     instance=_quarter,
-    measure=lambda instance: instance.factor(lmmse_weights),
+    measure=lambda instance: {_on_support: instance.factors(lmmse_weights)},
     values=_capon_factor,
     truth=(
         r"Here $A$ is Gaussian, $64\times256$ with unit columns, $\lambda=10^{-6}$, and the mean "

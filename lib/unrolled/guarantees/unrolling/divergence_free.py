@@ -18,6 +18,7 @@ from unrolled.guarantees import (
     Theorem,
     draw,
 )
+from unrolled.guarantees.notation import Norm
 from unrolled.guarantees.unrolling.instances import (
     IdentityDenoiser,
     divergence_free_step,
@@ -109,6 +110,7 @@ _x, _signal = (sp.MatrixSymbol(name, unknowns, 1) for name in ("x", r"x^\star"))
 _y = sp.MatrixSymbol("y", measurements, 1)
 _identity = sp.MatrixSymbol("I", unknowns, unknowns)
 _identity_m = sp.MatrixSymbol("I", measurements, measurements)
+_first, _last, _truth = sp.symbols(r"x_0 x_K x^\star")
 
 DIVERGENCE_FREE = Theorem(
     name="unrolling.divergence-free",
@@ -138,7 +140,7 @@ DIVERGENCE_FREE = Theorem(
         ),
         Assumption("there is no noise", _noisy, holds=lambda instance: instance.noise == 0),
     ),
-    quantity=r"\frac{\|x_K-x^\star\|}{\|x_0-x^\star\|}",
+    quantity=Norm(_last - _truth) / Norm(_first - _truth),
     relation=EQUAL,
     bound=sp.Abs(unknowns / measurements - 1) ** K,
     formulas={"few": _few},
@@ -182,7 +184,11 @@ DIVERGENCE_FREE = Theorem(
         ),
     },
     draw=_draw_layers,
-    measure=IdentityDenoiser.growth,
+    measure=lambda instance: {
+        _last: instance.end(),
+        _first: instance.start,
+        _truth: instance.signal,
+    },
     values=lambda instance: {
         measurements: instance.operator.shape[0],
         unknowns: instance.operator.shape[1],

@@ -47,13 +47,13 @@ class IdentityDenoiser:
         """x_0, (1, n)."""
         return self.signal + self.error
 
-    def growth(self) -> float:
-        """Run the layers: ‖x_K − x*‖ / ‖x_0 − x*‖."""
+    def end(self) -> Tensor:
+        """Run the layers: x_K, (1, n)."""
         x = self.start
         for _ in range(self.depth):
             x = divergence_free_step(self.operator, x, self.y, self.lam)
             x = torch.sign(x) * torch.relu(x.abs() - self.threshold)
-        return float((x - self.signal).norm() / self.error.norm())
+        return x
 
 
 def row_orthogonal(m: int, n: int, *, generator: torch.Generator) -> DenseOperator:
@@ -95,16 +95,22 @@ class TwoEigenvalues:
         return middle
 
     def errors(self) -> Tensor:
-        """Run the network: the squared error after 0, …, `layers` layers, float64.
+        """Run the network: the squared error after 0, …, `layers` layers, float64."""
+        share = self.share if self.test_share is None else self.test_share
+        signal = torch.tensor([[(1 - share) ** 0.5, share**0.5]], dtype=torch.float64)
+        return self._run(signal).square().sum((1, 2))
 
-        Layers beyond `depth` repeat the trained ones in their order.
-        """
+    def last_errors(self) -> Tensor:
+        """Errors e_k of signals that lie at one eigenvalue each, (2, 2), equally many at both."""
+        share = self.share if self.test_share is None else self.test_share
+        signals = torch.tensor([2 * (1 - share), 2 * share], dtype=torch.float64).sqrt().diag()
+        return self._run(signals)[-1]
+
+    def _run(self, signals: Tensor) -> Tensor:
+        """Errors after 0, …, `layers` layers, which after `depth` repeat the trained ones."""
         steps = self.steps
         if steps is None:
             steps = torch.tensor([self.train()], dtype=torch.float64)
         repeated = steps.repeat(self.layers // len(steps) + 1)[: max(self.layers, 1)]
-        share = self.share if self.test_share is None else self.test_share
-        signal = torch.tensor([[(1 - share) ** 0.5, share**0.5]], dtype=torch.float64)
         net = GradientNet(self.operator, steps=repeated, learned=False)
-        iterates = net.trajectory(self.operator.forward(signal))[: self.layers + 1]
-        return (iterates - signal).square().sum((1, 2))
+        return net.trajectory(self.operator.forward(signals))[: self.layers + 1] - signals

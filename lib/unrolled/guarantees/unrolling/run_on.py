@@ -17,6 +17,7 @@ from unrolled.guarantees import (
     draw,
     evaluate,
 )
+from unrolled.guarantees.notation import Norm, over
 from unrolled.guarantees.unrolling.instances import TwoEigenvalues
 from unrolled.guarantees.unrolling.symbols import A, K, M, k, share, t
 
@@ -58,6 +59,9 @@ def _values(instance: TwoEigenvalues) -> dict[sp.Symbol, float]:
     return {M: instance.high, share: instance.share, K: instance.depth, k: instance.layers}
 
 
+_error = sp.Symbol("e_k")
+_mean_square = over(r"\mathbb E", "mean", Norm(_error) ** 2)
+
 _eta = sp.Symbol("eta", real=True)
 _v = sp.Symbol("v", positive=True)
 _loss = (1 - share) * (1 - _eta) ** (2 * K) + share * (1 - M * _eta) ** (2 * K)
@@ -98,7 +102,7 @@ RUN_ON = Theorem(
         ),
         Assumption("there is no noise"),
     ),
-    quantity=r"\mathbb E\|e_k\|^2",
+    quantity=_mean_square,
     relation=EQUAL,
     bound=_error_in_t,
     where={t: _ratio},
@@ -116,7 +120,7 @@ RUN_ON = Theorem(
         )
     },
     draw=_draw_two,
-    measure=lambda instance: float(instance.errors()[-1]),
+    measure=lambda instance: {_error: instance.last_errors()},
     values=_values,
     slack=1e-6,
     source="Proved in the chapter.",
@@ -187,11 +191,11 @@ INHERITS = Refutation(
         "network that does well after $K$ layers does no worse after more of them. The instance "
         "below: $M=4$, $w=10^{-4}$, $K=4$, run for $k=40$ layers."
     ),
-    quantity=r"\mathbb E\|e_{k}\|^2",
+    quantity=_mean_square,
     relation=AT_MOST,
     bound=_error_in_t.subs(k, K),
     instance=lambda _: TwoEigenvalues(high=4, share=1e-4, depth=4, layers=40),
-    measure=lambda instance: float(instance.errors()[-1]),
+    measure=lambda instance: {_error: instance.last_errors()},
     values=lambda i: {**_values(i), t: evaluate(_ratio, _values(i))},
     truth=(
         "Training for $K$ layers chooses the step that is best on average at the exit. A "
