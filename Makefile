@@ -44,8 +44,8 @@ bench: $(READY) ## time the networks against their matrix products
 pins: $(READY) ## resolve constraints.txt anew
 	@$(RUN) tools/pins.py
 
-picture: $(READY) ## draw the README's picture anew
-	@PYTHONPATH=. $(RUN) tools/picture.py
+picture: $(READY) ## draw the charts' pictures anew, for notebooks and the README
+	@$(RUN) -m tools.picture
 
 clean: ## remove everything that was made, the environment too
 	rm -rf .venv _build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis lib/*.egg-info

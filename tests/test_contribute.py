@@ -38,14 +38,16 @@ TOUCHED = {
     },
     "chapter": {
         "_toc.yml",
-        "book/intro.md",
+        "book/images/charts/momentum.slow-start.svg",
         "book/momentum.ipynb",
         "lib/unrolled/chapters/__init__.py",
         "lib/unrolled/chapters/momentum/__init__.py",
         "lib/unrolled/chapters/momentum/explorables.py",
+        "lib/unrolled/chapters/momentum/ideas.py",
         "lib/unrolled/chapters/momentum/quickchecks.py",
         "lib/unrolled/guarantees/momentum/__init__.py",
         "lib/unrolled/guarantees/momentum/slow_start.py",
+        "lib/unrolled/guarantees/numbering.py",
     },
     "network": {
         "book/api/networks.md",

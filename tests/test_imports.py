@@ -70,7 +70,7 @@ def test_networks_need_torch_and_numpy_alone():
 
 @pytest.mark.parametrize(
     ("module", "missing"),
-    [("tqdm", "tqdm"), ("unrolled.training", "tqdm"), ("unrolled.teaching", "psutil")],
+    [("tqdm", "tqdm"), ("unrolled.training", "tqdm"), ("unrolled.teaching", "IPython")],
 )
 def test_what_needs_more_is_refused(module, missing):
     if missing in needed("torch", "numpy"):

@@ -23,6 +23,14 @@ SCROLL = """async () => {
 }"""
 
 
+# All that is folded is opened, and what watches sizes has seen it.
+UNFOLD = """async () => {
+    for (const details of document.querySelectorAll("details")) details.open = true;
+    for (const fading of document.getAnimations()) fading.finish();
+    for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+}"""
+
+
 def documents() -> list[str]:
     """The documents that _toc.yml names, in order, such as `book/convergence`."""
 

@@ -12,6 +12,7 @@ from pages import notebooks, visit
 from playwright.sync_api import Locator, Page, expect
 
 CHAPTERS = [f"book/{path.stem}" for path in notebooks()]
+DRAWN = ".unrolled-explorable-panels, svg"  # of an explorable all panels, of a lab the figure
 
 
 def payloads(html: str, kind: str) -> list[dict]:
@@ -40,7 +41,7 @@ def test_every_slider_changes_its_chart(browser, address, built, name, width, th
         assert roots.count() == expected
         for root in roots.all():
             bring_into_view(root)
-            sliders = root.locator("input[type=range]")
+            sliders = root.locator(".unrolled-explorable-sliders input[type=range]")
             sliders.first.wait_for()
             for slider in sliders.all():
                 moved_by_keyboard(root, slider) if width == 1280 else moved_by_mouse(root, slider)
@@ -73,14 +74,14 @@ def moved_by_mouse(root: Locator, slider: Locator) -> None:
 
 def drawn(root: Locator) -> str:
     """The chart as it is drawn now."""
-    return root.locator("svg").first.inner_html()
+    return root.locator(DRAWN).first.inner_html()
 
 
 def changed(root: Locator, before: str) -> None:
     """Wait until the chart is another than before."""
     root.page.wait_for_function(
-        "([root, before]) => root.querySelector('svg').innerHTML !== before",
-        arg=[root.element_handle(), before],
+        "([root, drawn, before]) => root.querySelector(drawn).innerHTML !== before",
+        arg=[root.element_handle(), DRAWN, before],
     )
 
 

@@ -20,6 +20,8 @@ from test_interaction import (
     payloads,
 )
 
+from unrolled.chapters import BOOK
+
 pytestmark = pytest.mark.xdist_group("jupyterlab")  # one server, one execution of the chapter
 
 CHAPTER = "convergence"
@@ -68,6 +70,19 @@ def test_theorems_are_rendered(chapter):
     assert not [text for text in rendered.all_text_contents() if ":::{" in text]
 
 
+def test_numbers_and_citations_read_as_on_the_site(chapter, built):
+    site = (built / f"book/{CHAPTER}.html").read_text(encoding="utf-8")
+    heads = chapter.locator("aside.myst-proof").all_text_contents()
+    numbers = [re.match(r"Theorem ([\d.]+)", head) for head in heads]
+    counted = re.findall(r'caption-number">Theorem ([\d.]+) ', site)
+    assert [number[1] for number in numbers] == counted != []
+    citation = chapter.get_by_role("link", name="Polyak (1964)")
+    expect(citation.first).to_have_attribute("href", re.compile(r"/references\.bib"))
+    # No formula has a number on the site.
+    for number in chapter.locator(".flex.my-5.group > .select-none").all():
+        assert not number.is_visible()
+
+
 def test_the_slider_of_a_lab_changes_its_figure(chapter):
     lab = chapter.locator(".unrolled-lab").first
     bring_into_view(lab)
@@ -92,8 +107,16 @@ def test_an_impossible_value_in_a_lab_gets_a_sentence(chapter):
 def test_every_slider_of_an_explorable_changes_its_chart(chapter):
     for root in chapter.locator(".unrolled-explorable").all():
         bring_into_view(root)
-        for slider in root.locator("input[type=range]").all():
+        for slider in root.locator(".unrolled-explorable-sliders input[type=range]").all():
             moved_by_keyboard(root, slider)
+
+
+def test_a_chart_takes_the_place_of_its_picture(chapter):
+    (book,) = (one for one in BOOK if one.name == CHAPTER)
+    pictures = chapter.locator(".jp-MarkdownCell img[src*='images/charts/']")
+    expect(pictures).to_have_count(len(book.explorables))
+    assert not [picture for picture in pictures.all() if picture.is_visible()]
+    expect(chapter.locator(".unrolled-explorable")).to_have_count(len(book.explorables))
 
 
 @pytest.mark.parametrize("by", ["mouse", "keyboard"])

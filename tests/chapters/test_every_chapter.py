@@ -19,7 +19,7 @@ from unrolled.teaching import Lab, QuickCheck
 
 ROOT = Path(__file__).resolve().parents[2]
 EACH = pytest.mark.parametrize("chapter", BOOK, ids=lambda chapter: chapter.name)
-FILES = {"problems", "figures", "explorables", "labs", "quickchecks"}
+FILES = {"problems", "figures", "explorables", "labs", "quickchecks", "ideas"}
 
 
 def package_of(chapter):
@@ -100,10 +100,50 @@ def test_every_notebook_and_every_package_is_a_chapter():
     assert len(names) == len(BOOK)
 
 
+def prose(chapter):
+    notebook = nbformat.read(ROOT / chapter.notebook, as_version=4)
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$]+\$", re.DOTALL)
+
+
+def hours_to_read(text):
+    """At a hundred words a minute, and twenty seconds a formula."""
+    words = re.findall(r"[A-Za-z]{2,}", FORMULA.sub(" ", text))
+    return (len(words) / 100 + len(FORMULA.findall(text)) / 3) / 60
+
+
+def plausible(read, text):
+    """Whether that many hours, one at least, are what a text takes."""
+    hours = hours_to_read(text)
+    return 0.7 * hours < read < max(1.4 * hours, 1.5)
+
+
 @EACH
-def test_the_introduction_says_what_a_chapter_asks(chapter):
-    text = (ROOT / "book" / "intro.md").read_text(encoding="utf-8")
-    assert re.search(rf"^\d+\. \[\]\({chapter.name}\.ipynb\): \w", text, flags=re.MULTILINE)
+def test_the_hours_of_a_chapter_are_those_that_its_length_asks_for(chapter):
+    text, (read, in_all) = prose(chapter), chapter.hours
+    assert plausible(read, text)
+    exercises = len(re.findall(r"\{admonition\} Exercise", text))
+    assert 0.3 < (in_all - read) / exercises < 1
+
+
+def test_hours_that_a_text_does_not_take_are_noticed():
+    text = 12000 * "word " + 720 * "$x$ "  # two hours and four
+    assert plausible(6, text)
+    assert not plausible(4, text)
+    assert not plausible(9, text)
+
+
+@EACH
+def test_a_chapter_says_below_its_first_picture_what_one_needs(chapter):
+    notebook = nbformat.read(ROOT / chapter.notebook, as_version=4)
+    (name,) = (n for n, thing in vars(package_of(chapter)).items() if thing is chapter)
+    place = [cell.source for cell in notebook.cells].index(f"chapter.{name}")
+    assert not any("\n## " in cell.source for cell in notebook.cells[:place])
+    shown = chapter._repr_markdown_()
+    assert chapter.needs in shown
+    assert all(f" {hours} " in shown for hours in chapter.hours)
 
 
 @EACH
@@ -198,3 +238,23 @@ def test_a_chapter_refuses_names_that_are_not_its_own_or_stand_twice():
     with pytest.raises(ValueError, match="more than once"):
         replace(first, quick_checks=2 * first.quick_checks)
     assert isinstance(replace(first, labs=()), Chapter)
+
+
+def test_a_chapter_refuses_ideas_that_are_not_those_of_its_guarantees():
+    first, second = BOOK[:2]
+    for ideas in (first.ideas[1:], (*first.ideas, first.ideas[0]), second.ideas):
+        with pytest.raises(ValueError, match="each of the chapter's guarantees is needed once"):
+            replace(first, ideas=ideas)
+
+
+def test_a_chapter_refuses_hours_that_are_none():
+    for hours in ((0, 4), (3, 2)):
+        with pytest.raises(ValueError, match=r"0 < hours to read ≤ hours in all"):
+            replace(BOOK[0], hours=hours)
+
+
+@EACH
+def test_every_idea_can_be_broken(chapter):
+    for idea in chapter.ideas:
+        assumptions = [one for theorem in idea.theorems for one in theorem.assumptions]
+        assert any(one.violate is not None for one in assumptions), idea.words

@@ -1,11 +1,9 @@
 """An explorable computes in Vega what it computes here, and refuses what cannot work."""
 
-import base64
+import copy
 import doctest
-import gzip
 import importlib
 import itertools
-import json
 import re
 
 import numpy as np
@@ -13,12 +11,15 @@ import pytest
 import sympy
 import vl_convert
 
+from tests.teaching.vega_runtime import agree, computed, payload_of, scene, settings_of
 from unrolled.teaching.explorable import (
     Bars,
     Curves,
     Explorable,
+    Handle,
     Panel,
     Points,
+    Selector,
     Sequence,
     Slider,
     look,
@@ -132,52 +133,6 @@ def gaussian(**changes):
     return Explorable(**arguments | changes)
 
 
-def computed(explorable, **settings):
-    """Every data set as Vega's runtime computes it: for each panel, label to rows of (x, y)."""
-    spec = explorable.specification()
-    for slider in explorable.sliders:
-        place = slider.values.index(float(settings.get(slider.name, slider.start)))
-        (index,) = (s for s in spec["signals"] if s["name"] == slider.index_signal)
-        index["value"] = place
-    names = [data["name"] for data in spec["data"]]
-    encode = {
-        "x": {"signal": "isString(datum.x) ? 0 : datum.x"},
-        "y": {"signal": "datum.y"},
-        "fill": {"field": "series"},  # strings that the scene graph passes on
-        "stroke": {"signal": "isString(datum.x) ? datum.x : ''"},
-    }
-    spec["marks"] = [
-        {"type": "symbol", "from": {"data": name}, "encode": {"update": encode}} for name in names
-    ]
-    marks = vl_convert.vega_to_scenegraph(spec)["scenegraph"]["items"][0]["items"]
-    panels = [{} for _ in explorable.panels]
-    for name, mark in zip(names, marks, strict=True):
-        panel = panels[int(name.removeprefix("panel").split("_")[0])]
-        for item in mark.get("items", []):
-            row = (item.get("stroke") or item.get("x", 0), item.get("y", 0))
-            panel.setdefault(item["fill"], []).append(row)
-    return panels
-
-
-def agree(here, there):
-    """Raise AssertionError unless both sides have the same series with the same values."""
-    assert len(here) == len(there)
-    for mine, other in zip(here, there, strict=True):
-        assert {label for label, (x, _) in mine.items() if len(x)} == set(other)
-        for label, rows in other.items():
-            x, y = mine[label]
-            if x.dtype.kind == "U":
-                assert [row[0] for row in rows] == list(x)
-            else:
-                np.testing.assert_allclose([row[0] for row in rows], x, rtol=1e-12)
-            np.testing.assert_allclose([row[1] for row in rows], y, rtol=1e-9, atol=1e-15)
-
-
-def settings_of(explorable):
-    grids = [[(s.symbol, value) for value in s.values] for s in explorable.sliders]
-    return [dict(setting) for setting in itertools.product(*grids)]
-
-
 def named(setting):
     return {symbol.name: value for symbol, value in setting.items()}
 
@@ -252,13 +207,14 @@ def test_areas_stand_one_upon_the_other():
     areas = Sequence(index=k, range=(0, 3), series={"a": 1 + k, "b": c}, mark="area")
     chart = gaussian(panels=(Panel(layers=(areas,)),))
     agree(chart.evaluate(), computed(chart))  # each series keeps its own thickness
-    (data,) = chart.specification()["data"]
-    spec = chart.specification()
+    (spec,) = copy.deepcopy(chart.specifications())
+    (data,) = spec["data"]
     encode = {"x": {"field": "below"}, "y": {"field": "above"}, "fill": {"field": "series"}}
     spec["marks"] = [
         {"type": "symbol", "from": {"data": data["name"]}, "encode": {"update": encode}}
     ]
-    items = vl_convert.vega_to_scenegraph(spec)["scenegraph"]["items"][0]["items"][0]["items"]
+    spec["axes"] = []
+    items = scene(spec)[0]["items"]
     found = {(i["fill"], i.get("x", 0), i.get("y", 0)) for i in items}
     start = 0.5  # of the slider c
     assert found == {
@@ -268,28 +224,21 @@ def test_areas_stand_one_upon_the_other():
 
 
 def test_series_differ_in_more_than_colour():
-    for make in (polynomials, gaussian):
-        scales = {s["name"]: s for s in make().specification()["scales"]}
-        looks = zip(scales["dash"]["range"], scales["shape"]["range"], strict=True)
-        labels = [
-            label
-            for label in scales["dash"]["domain"]
-            if label not in ("product of rates", "truth")
-        ]
-        looks = [(tuple(dash), shape) for dash, shape in looks][: len(labels)]
-        assert len(set(looks)) == len(labels)
-
-
-def payload_of(page):
-    packed = re.search(r'<script type="application/gzip">(.*?)</script>', page, re.S)[1]
-    return json.loads(gzip.decompress(base64.b64decode(packed)))
+    marks = ("line", "line", "line", "dot", "dot", "dot", "guide", "guide", "stem")
+    styles = look.styles({f"{mark} {j}": mark for j, mark in enumerate(marks)})
+    signs = [re.sub(r"var\([^()]*\)", "", style.sign()) for style in styles.values()]
+    assert len(set(signs)) == len(marks)
+    bars = look.styles({"a": "bar", "b": "bar"}).values()  # these do not, but have their places
+    assert len({re.sub(r"var\([^()]*\)", "", style.sign()) for style in bars}) == 1
 
 
 def test_the_page_is_small_whole_and_asks_nobody():
     explorable = polynomials(alt='Curves </script> of "p" & more.', title="K < 5")
     page = explorable.page()
     assert len(page.encode()) < 100_000
-    assert payload_of(page)["alt"] == explorable.alt
+    assert [one["label"] for one in payload_of(page)["controls"]] == [
+        slider.label for slider in explorable.sliders
+    ]
     assert page.count("<script") == page.count("</script>") == 1
     assert "K &lt; 5" in page
     assert 'role="img" aria-label="Curves &lt;/script&gt; of &quot;p&quot; &amp; more."' in page
@@ -425,6 +374,7 @@ def test_a_label_looks_the_same_in_every_panel():
         (look.number_label, -2e-123, "-2.00·10⁻¹²³"),
         (look.tick_label, 1, "1"),
         (look.tick_label, 10, "10"),
+        (look.tick_label, 0.1, "0.1"),
         (look.tick_label, 1000, "10³"),
         (look.tick_label, 1e-12, "10⁻¹²"),
         (look.tick_label, 0.02, "0.02"),
@@ -437,6 +387,23 @@ def test_numbers_are_written_to_be_read(code, value, text):
     assert scene["items"][0]["items"][0]["items"][0]["text"].replace("−", "-") == text
 
 
+@pytest.mark.parametrize(("value", "leads"), [(1, 1), (0.02, 1), (5e-7, 1), (3, 0), (0.09, 0)])
+def test_on_a_logarithmic_axis_1_2_and_5_lead(value, leads):
+    mark = {"type": "text", "encode": {"update": {"text": {"signal": look.leading("value")}}}}
+    spec = {"signals": [{"name": "value", "value": value}], "marks": [mark]}
+    assert scene(spec)[0]["items"][0]["text"] is bool(leads)
+
+
+def test_bars_are_whole_on_an_axis_that_begins_with_their_baseline():
+    bars = Bars(series={"a": {"one": 1, "two": c}})
+    (spec,) = gaussian(panels=(Panel(layers=(bars,), y_domain=(0, 2)),)).specifications()
+    svg = vl_convert.vega_to_svg(spec)
+    (edge,) = re.findall(r"<clipPath[^>]*><path d=\"M(-?\d+)", svg)
+    starts = re.findall(r"mark-rect.*?<path d=\"M(-?\d+)", svg, re.S)
+    assert starts
+    assert all(int(start) > int(edge) for start in starts)
+
+
 def test_the_picture_shows_the_numbers_in_full():
     explorable = polynomials()
     for label, (_, values) in explorable.evaluate()[2].items():
@@ -444,5 +411,8 @@ def test_the_picture_shows_the_numbers_in_full():
             assert f">{value:.3g}</text>" in explorable.page(), label
 
 
-def test_the_example_in_the_documentation_runs():
-    assert doctest.testmod(importlib.import_module(Explorable.__module__)).failed == 0
+@pytest.mark.parametrize("documented", [Explorable, Selector, Handle])
+def test_the_example_in_the_documentation_runs(documented):
+    result = doctest.testmod(importlib.import_module(documented.__module__))
+    assert result.attempted > 0
+    assert result.failed == 0

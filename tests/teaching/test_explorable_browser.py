@@ -1,14 +1,11 @@
 """Explorables on a page of their own, in Chromium: they move, agree, fit, and can be read."""
 
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-
-import numpy as np
 import pytest
 import sympy
 from axe_playwright_python.sync_playwright import Axe
 
+from tests.teaching.explorable_page import opening, root, served, shown
+from tests.teaching.vega_runtime import agree
 from unrolled.teaching.explorable import (
     Bars,
     Curves,
@@ -17,9 +14,7 @@ from unrolled.teaching.explorable import (
     Points,
     Sequence,
     Slider,
-    vega_bundle,
 )
-from unrolled.teaching.explorable.explorable import STATIC
 
 kappa, K, lam, k = sympy.symbols("kappa K lambda k", positive=True)
 rate = (kappa - 1) / (kappa + 1)
@@ -85,95 +80,23 @@ DOTS = Explorable(
         ),
     ),
 )
-PAGE = """<!doctype html>
-<html lang="en" data-content_root="./" data-theme="light">
-<head><meta charset="utf-8"><title>Explorables</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<style>body {{ margin: 12px; background: var(--unrolled-surface); font-family: sans-serif }}
-h1 {{ color: var(--unrolled-text) }}</style>
-<link rel="stylesheet" href="_static/unrolled.css">
-<link rel="stylesheet" href="_static/explorable.css">
-<script type="module" src="_static/explorable.js"></script></head>
-<body><main><h1>Explorables</h1>{body}</main></body></html>"""
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("site")
-    (folder / "_static" / "vendor").mkdir(parents=True)
-    for name in ("unrolled.css", "explorable.css", "explorable.js"):
-        (folder / "_static" / name).write_text((STATIC / name).read_text())
-    (folder / "_static" / "vendor" / "vega.js").write_text(vega_bundle())
-    (folder / "index.html").write_text(PAGE.format(body=CURVES.page() + DOTS.page()))
-    far = f"{CURVES.page()}<div style='height: 5000px'></div>{DOTS.page()}"
-    (folder / "far.html").write_text(PAGE.format(body=far))
-    (folder / "plain.html").write_text(PAGE.format(body="<p>Nothing moves.</p>"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+    pages = {
+        "index": CURVES.page() + DOTS.page(),
+        "far": f"{CURVES.page()}<div style='height: 5000px'></div>{DOTS.page()}",
+        "plain": "<p>Nothing moves.</p>",
+    }
+    with served(tmp_path_factory.mktemp("site"), pages) as address:
+        yield address
 
 
 @pytest.fixture
 def opened(browser, site):
-    """Opens a page; at the end nothing was complained about and no other host was asked."""
-    contexts, complaints, requests = [], [], []
-
-    def open_page(path="index.html", *, width=1280, alive=True, **options):
-        context = browser.new_context(viewport={"width": width, "height": 3000}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(site + path)
-        if alive:
-            page.wait_for_function(
-                "[...document.querySelectorAll('.unrolled-explorable')]"
-                ".every((root) => root.unrolledView)"
-            )
-        page.requests = requests
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
-    assert [url for url in requests if not url.startswith((site, "data:"))] == []
-
-
-def root(page, explorable):
-    return page.locator(f"[id='{explorable.name}']")
-
-
-def shown(page, explorable):
-    """The data sets of the live view: for each panel, label to rows of x and y."""
-    names = [data["name"] for data in explorable.specification()["data"]]
-    rows = root(page, explorable).evaluate(
-        "(root, names) => names.map((name) => root.unrolledView.data(name))", names
-    )
-    panels = [{} for _ in explorable.panels]
-    for name, data in zip(names, rows, strict=True):
-        for row in data:
-            panel = panels[int(name.removeprefix("panel").split("_")[0])]
-            panel.setdefault(row["series"], []).append((row["x"], row["y"]))
-    return panels
-
-
-def agree(here, there):
-    for mine, other in zip(here, there, strict=True):
-        assert mine.keys() == other.keys()
-        for label, rows in other.items():
-            x, y = mine[label]
-            if x.dtype.kind == "f":
-                np.testing.assert_allclose([row[0] for row in rows], x, rtol=1e-12)
-            np.testing.assert_allclose([row[1] for row in rows], y, rtol=1e-9, atol=1e-15)
+    with opening(browser, site) as open_page:
+        yield open_page
 
 
 def paths(page, explorable):
@@ -262,16 +185,16 @@ def test_the_chart_is_as_wide_as_its_place_and_can_be_read(opened, width):
     page = opened(width=width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for explorable in (CURVES, DOTS):
-        box = root(page, explorable).locator(".unrolled-explorable-chart")
-        svg = box.locator("svg").bounding_box()
-        assert svg["width"] == pytest.approx(box.bounding_box()["width"], abs=2)
-        sizes = box.locator("text").evaluate_all(
-            "(texts) => texts.map((text) => text.getBoundingClientRect())"
-            ".map((box) => [box.left, box.right, box.height])"
-        )
-        assert min(size[2] for size in sizes) >= 11
-        assert min(size[0] for size in sizes) >= svg["x"] - 1
-        assert max(size[1] for size in sizes) <= svg["x"] + svg["width"] + 1
+        for box in root(page, explorable).locator(".unrolled-explorable-chart").all():
+            svg = box.locator("svg").bounding_box()
+            assert svg["width"] == pytest.approx(box.bounding_box()["width"], abs=2)
+            sizes = box.locator("text").evaluate_all(
+                "(texts) => texts.map((text) => text.getBoundingClientRect())"
+                ".map((box) => [box.left, box.right, box.height])"
+            )
+            assert min(size[2] for size in sizes) >= 11
+            assert min(size[0] for size in sizes) >= svg["x"] - 1
+            assert max(size[1] for size in sizes) <= svg["x"] + svg["width"] + 1
 
 
 def test_the_chart_follows_the_width_of_the_page_and_keeps_its_setting(opened):
@@ -279,13 +202,14 @@ def test_the_chart_follows_the_width_of_the_page_and_keeps_its_setting(opened):
     root(page, CURVES).get_by_label("layers K").press("Home")
     page.set_viewport_size({"width": 390, "height": 3000})
     page.wait_for_timeout(300)
-    box = root(page, CURVES).locator(".unrolled-explorable-chart")
+    box = root(page, CURVES).locator(".unrolled-explorable-chart").first
     assert box.locator("svg").bounding_box()["width"] <= box.bounding_box()["width"] + 1
     agree(CURVES.evaluate({K: 1}), shown(page, CURVES))
 
 
-def test_the_chart_is_one_image_with_a_text(opened):
+def test_every_panel_is_an_image_with_a_text(opened):
     page = opened()
+    assert page.get_by_role("img", name=CURVES.panels[1].title).count() == 1
     for explorable in (CURVES, DOTS):
         assert page.get_by_role("img", name=explorable.alt).count() == 1
         parts = root(page, explorable).locator("[aria-roledescription]")
@@ -311,7 +235,7 @@ def test_the_live_chart_takes_the_place_of_its_picture(opened):
     page = opened()
     alive = page.locator(".mark-line path")
     assert [alive.nth(i).get_attribute("d").count("L") for i in range(alive.count())] == picture
-    assert page.locator(".unrolled-explorable-chart svg").count() == 2
+    assert page.locator(".unrolled-explorable-chart svg").count() == 3  # two panels and one
     ids = page.eval_on_selector_all("[id]", "(all) => all.map((element) => element.id)")
     assert len(ids) == len(set(ids))
 
@@ -321,17 +245,36 @@ def test_vega_is_loaded_only_where_a_chart_comes_near(opened, site):
     page.wait_for_timeout(300)
     assert not any("vega.js" in url for url in page.requests)
     page = opened("far.html", alive=False)
-    page.wait_for_function("document.querySelector('.unrolled-explorable').unrolledView")
+    page.wait_for_function("document.querySelector('.unrolled-explorable').unrolledViews")
     assert root(page, DOTS).locator("input").count() == 0
     root(page, DOTS).scroll_into_view_if_needed()
-    root(page, DOTS).locator("input").wait_for()
+    root(page, DOTS).get_by_label("layers K").wait_for()
     assert sum("vega.js" in url for url in page.requests) == 1
+
+
+def test_a_notebook_brings_the_same_page_to_life_and_ends_it(opened):
+    page = opened("plain.html")
+    page.evaluate(
+        """async (html) => {
+            const { default: widget } = await import("./_static/explorable.js");
+            const vega = await (await fetch("./_static/vendor/vega.js")).text();
+            const el = document.querySelector("main");
+            const model = { get: (name) => ({ page: html, vega })[name] };
+            window.end = widget.render({ model, el });
+        }""",
+        CURVES.page(),
+    )
+    slider = page.get_by_label("layers K")
+    slider.press("End")
+    page.wait_for_timeout(100)
+    agree(CURVES.evaluate({K: 8}), shown(page, CURVES))
+    page.evaluate("window.end()")
 
 
 def test_a_chart_that_cannot_start_says_so(browser, site):
     page = browser.new_page(viewport={"width": 1280, "height": 3000})
     page.route("**/vega.js", lambda route: route.abort())
     page.goto(site)
-    page.get_by_text("The sliders could not be started").first.wait_for()
+    page.get_by_text("The controls could not be started").first.wait_for()
     assert page.get_by_role("img", name=CURVES.alt).is_visible()
     page.close()

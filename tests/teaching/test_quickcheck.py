@@ -186,6 +186,17 @@ def test_a_misconception_is_recognised_and_explained():
     assert question.grade("0,2").passed is None
 
 
+def test_slips_that_any_number_invites_get_their_reason():
+    question = numeric(Fraction(1, 5), misconceptions=(Misconception(5, "upside down"),))
+    assert "sign" in question.grade("-1/5").message
+    assert "percent" in question.grade("20").message
+    assert question.grade("5").message == "upside down"  # the question's own words come first
+    assert "divided" in numeric(Fraction(1, 4)).grade("4").message
+    assert numeric(1).grade("1").passed  # its own reciprocal
+    assert numeric(0).grade("0").passed
+    assert numeric(40).grade("4000").message == ""
+
+
 @pytest.mark.parametrize("planted", [Fraction(1, 5), 0.2, math.nan, "1/4"])
 def test_a_misconception_that_is_no_wrong_number_fails_verification(planted):
     question = numeric(Fraction(1, 5), misconceptions=(Misconception(planted, "a slip"),))

@@ -54,7 +54,7 @@ def test_every_colour_of_text_stands_out_from_the_surface(theme):
 
 
 def test_every_file_that_pages_load_exists():
-    for name in (*site.STYLES, *site.LOADERS):
+    for name in (*site.STYLES, *site.LOADERS, "paper.css", "search.js"):
         assert (site.STATIC / name).is_file()
 
 

@@ -11,28 +11,56 @@ from unrolled.guarantees import Guarantee, Refutation, Theorem
 from unrolled.teaching import Explorable, Lab, QuickCheck
 from unrolled.verdict import Verdict
 
-__all__ = ["Chapter"]
+__all__ = ["Chapter", "Idea"]
+
+
+@dataclass(frozen=True)
+class Idea:
+    """One thought of a chapter for a reader who has not read it, and what the library has on it.
+
+    Attributes:
+        words: what is true, a sentence or two.
+        theorems: what proves it.
+        breaks: without what it is not so, as plain: a sentence.
+        claims: what is refuted beside it, each with a word for the quantity that it is about.
+    """
+
+    words: str
+    theorems: tuple[Theorem, ...]
+    breaks: str
+    claims: tuple[tuple[Refutation, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Chapter:
     """All that one chapter claims, asks and shows, each in the chapter's order.
 
+    A notebook shows its chapter below the first picture: what one needs to read it, and how long.
+
     Attributes:
         name: the one word that names its notebook `book/NAME.ipynb`, its packages
             `guarantees.NAME` and `chapters.NAME`, and begins the names of all that is in them.
         title: its heading.
+        asks: its question, for the introduction.
+        needs: what to know before, in Markdown sentences.
+        hours: about how many it takes to read, and how many with all exercises.
+        ideas: its guarantees by what they are about, each in one of them.
         guarantees: theorems and refutations.
         quick_checks: questions.
         explorables: functions without arguments, each of which makes one chart.
         labs: what computes where a kernel runs.
 
     Raises:
-        ValueError: a name that does not begin with the chapter's, or that two things share.
+        ValueError: a name that does not begin with the chapter's, or that two things share; ideas
+            that leave a guarantee out, have it twice or have another's; hours that fall.
     """
 
     name: str
     title: str
+    asks: str
+    needs: str
+    hours: tuple[int, int]
+    ideas: tuple[Idea, ...]
     guarantees: tuple[Guarantee, ...]
     quick_checks: tuple[QuickCheck, ...]
     explorables: tuple[Callable[[], Explorable], ...]
@@ -46,6 +74,29 @@ class Chapter:
                     raise ValueError(f"{kind} has {name!r}; a name {self.name}.… is needed")
                 if names.count(name) > 1:
                     raise ValueError(f"{kind} has {name!r} more than once")
+        told = [theorem.name for idea in self.ideas for theorem in idea.theorems]
+        told += [claim.name for idea in self.ideas for claim, _ in idea.claims]
+        for name in {*told, *(guarantee.name for guarantee in self.guarantees)}:
+            if told.count(name) != 1 or name not in [one.name for one in self.guarantees]:
+                raise ValueError(
+                    f"ideas have {name!r} {told.count(name)} times; each of the chapter's "
+                    "guarantees is needed once, and no other"
+                )
+        if not 0 < self.hours[0] <= self.hours[1]:
+            raise ValueError(f"hours is {self.hours}; 0 < hours to read ≤ hours in all is needed")
+
+    @property
+    def time(self) -> str:
+        """How long it takes, as a sentence."""
+        read, in_all = self.hours
+        unit = "hour" if read == 1 else "hours"
+        return f"It takes about {read} {unit} to read, and {in_all} with all exercises."
+
+    def _repr_markdown_(self) -> str:
+        return (
+            f":::{{admonition}} What you need\n:class: note\n\n{self.needs} {self.time} "
+            "The symbols are those of the [notation page](notation.md).\n:::\n"
+        )
 
     @property
     def notebook(self) -> str:

@@ -23,6 +23,7 @@ import torch
 from unrolled.checks import check_kind, check_positive
 from unrolled.guarantees.derivation import Derivation, NoDerivation
 from unrolled.guarantees.latex import cell, latex, scientific
+from unrolled.guarantees.numbering import number
 from unrolled.guarantees.relation import AT_MOST, EQUAL, LESS, Relation
 from unrolled.verdict import Verdict
 
@@ -430,8 +431,10 @@ class Theorem:
         return f"{text}\n\nIt assumes:\n\n{needs}\n\nSource: {self.source}\n"
 
     def _repr_markdown_(self) -> str:
-        label = f"thm-{self.name.replace('.', '-')}"
-        return f":::{{prf:theorem}} {self.title}\n:label: {label}\n\n{self.to_markdown()}\n:::\n"
+        options = f":label: thm-{self.name.replace('.', '-')}\n"
+        if place := number(self.name):
+            options += f":enumerator: {place}\n"
+        return f":::{{prf:theorem}} {self.title}\n{options}\n{self.to_markdown()}\n:::\n"
 
 
 @dataclass(frozen=True)
@@ -487,7 +490,7 @@ class Refutation:
         outcome = "The claim fails" if verdict.passed else "The claim is not contradicted"
         relation = self.relation.latex
         return (
-            f"**Claim.** {self.claim}\n\n"
+            f"(claim-{self.name.replace('.', '-')})=\n**Claim.** {self.claim}\n\n"
             f"It would mean ${latex(self.quantity)} {relation} {latex(self.bound)}$, here "
             f"${relation} {scientific(claimed)}$. "
             f"Measured on the counterexample: ${scientific(measured)}$. {outcome}.\n\n"

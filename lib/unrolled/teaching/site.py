@@ -1,4 +1,4 @@
-"""The book's Sphinx extension: style sheets, loaders, the Vega bundle, and two directives.
+"""The book's Sphinx extension: style sheets, scripts, the Vega bundle, and two directives.
 
 Everything that an interactive object needs on a page comes from `static/` beside this file, so that
 no page asks another host for anything.
@@ -15,6 +15,7 @@ from docutils.statemachine import StringList
 from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import import_object
@@ -28,12 +29,12 @@ from unrolled.teaching.explorable import vega_bundle
 STATIC = Path(__file__).parent / "static"
 # Figures and labs carry their own style: they must look the same where no page loads it.
 STYLES = ("unrolled.css", "explorable.css", "quickcheck.css")
-LOADERS = ("explorable.js", "quickcheck.js")
+LOADERS = ("explorable.js", "quickcheck.js", "wide.js", "paper.js")
 
 
 def setup(app: Sphinx) -> dict[str, object]:
     """Register the extension with Sphinx."""
-    app.connect("config-inited", lambda app, config: config.html_static_path.append(str(STATIC)))
+    app.connect("config-inited", configure)
     app.connect("env-updated", drop_widget_states)
     app.connect("html-page-context", lighten)
     app.connect("build-finished", write_vega)
@@ -48,9 +49,16 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.add_node(nodes.citation, override=True, html=(open_citation, close_citation))
     for name in STYLES:
         app.add_css_file(name)
+    app.add_css_file("paper.css", media="print")
     for name in LOADERS:
-        app.add_js_file(name, type="module")
+        app.add_js_file(name, type="module", priority=900)  # after MathJax, which one waits for
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def configure(app: Sphinx, config: Config) -> None:
+    """Have Sphinx copy the static files, and order and quote what the search finds as one says."""
+    config.html_static_path.append(str(STATIC))
+    config.html_search_scorer = str(STATIC / "search.js")
 
 
 def drop_widget_states(app: Sphinx, env: BuildEnvironment) -> None:

@@ -1,20 +1,119 @@
 """What the convergence chapter shows is what the library computes."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from unrolled.chapters import convergence as chapter
 from unrolled.chapters.convergence import explorables, figures, labs, problems
-from unrolled.guarantees.convergence import best_tied
+from unrolled.guarantees import evaluate
+from unrolled.guarantees.convergence import best_tied, hardest_measure
 from unrolled.guarantees.convergence import symbols as ex
 from unrolled.iterations import chebyshev_steps, gauss_steps
+from unrolled.teaching import Handle
 
+ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = [(2, 1, -6), (20, 4, 0), (100, 8, 6), (50, 8, -6)]
 
 
 def polynomial(steps, lam):
     return np.abs(np.prod(1 - steps.numpy()[:, None] * lam, axis=0))
+
+
+def test_a_question_stands_before_what_answers_it():
+    def in_order(cells, question, answer):
+        sources = ["".join(cell["source"]) for cell in cells]
+        return sources.index(f"chapter.{question}") < sources.index(f"convergence.{answer}")
+
+    path = ROOT / chapter.CONVERGENCE.notebook
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    for question, answer in [
+        ("TWO_LAYERS", "PRODUCT_IS_TRUTH"),
+        ("LEAST_PRODUCT", "PRODUCT"),
+        ("ORDER", "EARLY_LATE"),
+        ("SAME_START", "TRAP"),
+        ("STATE_EVOLUTION", "GAUSSIAN"),
+    ]:
+        assert in_order(cells, question, answer)
+        assert not in_order(cells[::-1], question, answer)
+
+
+def test_what_is_worked_by_hand_agrees_with_the_library():
+    path = ROOT / chapter.CONVERGENCE.notebook
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    text = "".join(line for cell in cells for line in cell["source"])
+
+    def written(value):
+        return f"\\tfrac{value.p}{{{value.q}}}" in text
+
+    # Exercise 1.
+    sizes = {ex.kappa: 4, ex.K: 2}
+    assert written(ex.tied_factor.subs(sizes))
+    assert written(ex.chebyshev_factor.subs(sizes).simplify())
+    assert not written(ex.tied_factor.subs({ex.kappa: 4, ex.K: 3}))
+    roots = (1 / chebyshev_steps(1, 4, 2)).sort().values
+    middle, radius = 5 / 2, 3 / 2 / 2**0.5
+    np.testing.assert_allclose(roots, [middle - radius, middle + radius])
+    # Exercise 2: the share at 1 for which the best step on average is 1/5.
+    points, shares = hardest_measure(1.0, 9.0, 1)
+    assert float(gauss_steps(points, shares, 1)) == pytest.approx(1 / 5)
+    assert float(shares[points.argmin()]) == pytest.approx(9 / 10)
+    # The two orders of the roots 1 and 9.
+    first, second = 1 - np.array([1, 9]) / 1, 1 - np.array([1, 9]) / 9
+    np.testing.assert_allclose(first, [0, -8])
+    np.testing.assert_allclose(second, [8 / 9, 0])
+
+
+def test_a_root_on_an_eigenvalue_leaves_no_error_there():
+    chart = chapter.roots()
+    first, second = explorables.FIRST, explorables.SECOND
+    for roots in ((1.0, 9.0), (9.0, 1.0)):
+        curves, bars = chart.evaluate(dict(zip((first, second), roots, strict=True)))
+        assert bars["before"][1].tolist() == [1, 1]
+        assert bars["after layer 2"][1].tolist() == [0, 0]
+        place = explorables.PAIR.index(roots[0])
+        assert bars["after layer 1"][1][place] == 0
+        lam, layer = curves["layer 1"]
+        np.testing.assert_allclose(layer, 1 - lam / roots[0])
+        np.testing.assert_allclose(curves["both layers"][1], layer * curves["layer 2"][1])
+    # Elsewhere something is left: with equal roots as much as the best constant step leaves.
+    _, bars = chart.evaluate({first: 5.0, second: 5.0})
+    tied = evaluate(ex.tied_factor, {ex.kappa: 9, ex.K: 2})
+    np.testing.assert_allclose(bars["after layer 2"][1], tied)
+
+
+def test_a_root_is_dragged_to_where_the_pointer_is():
+    chart = chapter.roots()
+    handles = [layer for layer in chart.panels[0].layers if isinstance(layer, Handle)]
+    for handle, root in zip(handles, (explorables.FIRST, explorables.SECOND), strict=True):
+        assert chart.dragged(handle, 8.9, -1.0) == {root: 9.0}
+        assert chart.dragged(handle, -3.0, 0.0) == {root: explorables.ROOTS[0]}
+
+
+def dips(factor, floor):
+    """How many times a curve falls below a level."""
+    below = np.concatenate(([False], factor < floor))
+    return int((below[1:] & ~below[:-1]).sum())
+
+
+@pytest.mark.parametrize("kappa", explorables.KAPPAS)
+@pytest.mark.parametrize("depth", explorables.DEPTHS)
+def test_every_root_is_seen_to_be_one(kappa, depth):
+    chart = chapter.polynomials()
+    floor = float(chart.panels[0].y_domain[0].subs({ex.kappa: kappa, ex.K: depth}))
+    _, factor = chart.evaluate({ex.kappa: kappa, ex.K: depth})[0][explorables.CHEBYSHEV]
+    assert dips(factor, floor) == depth
+
+
+def test_a_coarse_curve_hides_roots():
+    # As evenly spaced points do at large condition numbers.
+    coarse = polynomial(chebyshev_steps(1, 100, 4), np.linspace(1, 100, 121))
+    floor = evaluate(ex.chebyshev_factor, {ex.kappa: 100, ex.K: 4}) / 20
+    assert dips(coarse, floor) < 4
 
 
 @pytest.mark.parametrize(("kappa", "depth", "tilt"), SETTINGS)
@@ -69,6 +168,28 @@ def test_network_and_amp_lie_on_each_other_and_near_the_curve(ratio, noise):
     assert inside[4] != pytest.approx(amp[4], rel=0.01)
     # One random matrix of finite size: the factor grows as the error becomes small.
     assert amp[3] == pytest.approx(v[3], rel=0.1)
+
+
+def test_the_caption_names_the_marks_that_are_drawn():
+    chart = chapter.closed_form()
+    (spec,) = chart.specifications()
+    scales = {scale["name"]: scale for scale in spec["scales"]}
+    shapes = dict(zip(scales["shape"]["domain"], scales["shape"]["range"], strict=True))
+    for mark, words in (
+        ("circle", "AMP"),
+        ("diamond", "network of k layers"),
+        ("square", "inside"),
+    ):
+        (drawn,) = (shape for label, shape in shapes.items() if words in label)
+        assert drawn == mark
+        assert f"{mark}s" in chart.caption.lower()
+    # No measured end is off the line by more than the caption says.
+    ends, _ = explorables._measured_rows()
+    allowed = explorables._farthest(ends)
+    assert f"{allowed:.2f}" in chart.caption
+    assert 1 < allowed < 1.2
+    worse = {**ends, "error": [2 * error for error in ends["error"]]}
+    assert explorables._farthest(worse) > 1.9
 
 
 def test_the_measured_rows_are_the_same_every_time():
@@ -131,5 +252,21 @@ def test_the_worst_signals_reach_the_bounds():
 
 
 def test_pictures_say_their_numbers():
-    for picture in (chapter.rates(), chapter.landscape()):
+    for picture in (chapter.rates(), chapter.landscape(), chapter.ripples(), chapter.semicircle()):
         assert any(character.isdigit() for character in picture.alt)
+
+
+@pytest.mark.parametrize("draw", [chapter.landscape, chapter.ripples, chapter.semicircle])
+def test_a_legend_covers_nothing(draw):
+    def covered(legend, axes):
+        renderer = picture.matplotlib.canvas.get_renderer()
+        return legend.get_window_extent(renderer).overlaps(axes.get_window_extent(renderer))
+
+    picture = draw()
+    with picture.style():
+        picture.matplotlib.canvas = FigureCanvasAgg(picture.matplotlib)
+        picture.matplotlib.canvas.draw()
+        (axes,), (legend,) = picture.matplotlib.axes, picture.matplotlib.legends
+        assert not covered(legend, axes)
+        # A legend within the axes is found.
+        assert covered(axes.legend(), axes)

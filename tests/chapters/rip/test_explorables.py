@@ -20,7 +20,9 @@ from unrolled.chapters.rip.problems import (
 from unrolled.guarantees.rip import coherence_schedule, with_thresholds
 from unrolled.guarantees.rip import fixed_thresholds as fixed
 from unrolled.guarantees.rip.symbols import s as sparsity
+from unrolled.isometry.constants import isometry_constant
 from unrolled.prox import soft_threshold
+from unrolled.teaching import Handle
 
 
 def settings(chart):
@@ -80,6 +82,85 @@ def test_a_tenth_of_them_keeps_nothing_on_the_frame(certificates):
     _, error = shown[explorables.FALSE]
     assert len(error) > 0
     assert error[-1] > 100 * line[-1]
+
+
+@pytest.fixture(scope="module")
+def columns():
+    return explorables.columns()
+
+
+def at(*degrees):
+    return dict(zip(explorables.angles, degrees, strict=True))
+
+
+def arrows(*degrees):
+    angles = torch.tensor(degrees, dtype=torch.float64).deg2rad()
+    return torch.stack((angles.cos(), angles.sin()))
+
+
+PLACES = ((30, 85, 150), (0, 60, 120), (10, 20, 200), (300, 40, 95))
+
+
+@pytest.mark.parametrize("degrees", PLACES)
+def test_the_radii_of_the_ellipse_are_singular_values_of_two_columns(columns, degrees):
+    A, reached = arrows(*degrees), []
+    delta = float(isometry_constant(A, 2))
+    for place, (i, j) in enumerate(explorables.PAIRS, start=1):
+        setting = {**at(*degrees), explorables.chosen: place}
+        longest, shortest = torch.linalg.svdvals(A[:, [i, j]]).tolist()
+        read = columns.read(setting)
+        assert (read["√(1+δ)"], read["√(1−δ)"]) == pytest.approx((longest, shortest), abs=1e-7)
+        assert read["δ₂"] == pytest.approx(delta)
+        assert 1 - delta - 1e-9 <= shortest**2 <= longest**2 <= 1 + delta + 1e-9
+        reached.append(longest**2 >= 1 + delta - 1e-9)
+        # What is drawn is the image of the circle, and the two radii reach from its middle to it.
+        drawn = np.stack(columns.evaluate(setting)[0]["images Ax"])
+        turns = np.linspace(0, 2 * np.pi, 721)
+        image = A[:, [i, j]].numpy() @ np.stack((np.cos(turns), np.sin(turns)))
+        around = drawn[:, : explorables.ROUND + 1]
+        assert np.linalg.norm(around[:, :, None] - image[:, None], axis=0).min(1).max() < 0.01
+        ends = np.linalg.norm(drawn[:, [explorables.ROUND, -1]], axis=0)
+        assert sorted(ends) == pytest.approx([shortest, longest], abs=1e-7)
+        assert np.abs(np.diff(drawn, axis=1)).max() < 0.11  # nowhere a jump
+    closest = columns.read({**at(*degrees), explorables.chosen: 0})
+    assert closest["√(1+δ)"] ** 2 == pytest.approx(1 + delta)
+    assert closest["√(1−δ)"] ** 2 == pytest.approx(1 - delta, abs=1e-9)
+    assert any(reached)
+
+
+def test_a_pair_that_is_not_the_closest_does_not_reach_the_constant(columns):
+    read = columns.read({**at(10, 20, 100), explorables.chosen: 2})
+    assert read["√(1+δ)"] ** 2 < 1 + read["δ₂"] - 0.5
+
+
+def test_columns_that_are_dragged_together_have_the_constant_one(columns):
+    first, second, _ = (layer for layer in columns.panels[0].layers if isinstance(layer, Handle))
+    assert columns.dragged(first, -1, 1) == {explorables.angles[0]: 135}
+    assert columns.dragged(second, 0, -2) == {explorables.angles[1]: 270}
+    onto = columns.dragged(second, np.cos(np.pi / 6), np.sin(np.pi / 6))
+    assert onto == {explorables.angles[1]: 30}  # where the first is
+    assert columns.read(onto)["δ₂"] == pytest.approx(1)
+    assert columns.read(onto)["√(1−δ)"] == pytest.approx(0, abs=1e-7)
+    (line,) = (layer for layer in columns.panels[1].layers if isinstance(layer, Handle))
+    assert columns.dragged(line, 1, 0.333) == {explorables.theta: 0.33}
+
+
+@pytest.mark.parametrize("degrees", PLACES)
+def test_what_leaks_is_let_in_where_it_exceeds_the_threshold(columns, degrees):
+    A = arrows(*degrees)
+    answers = (A.T @ A[:, 0]).abs().numpy()
+    for theta in (0.2, 0.54, 0.9):
+        setting = {**at(*degrees), explorables.theta: theta}
+        shown = {label: y for label, (_, y) in columns.evaluate(setting)[1].items()}
+        np.testing.assert_allclose(shown["the entry"], (1, 0, 0))
+        others = shown["kept out"] + shown["let in by mistake"]
+        np.testing.assert_allclose(others[1:], answers[1:], atol=1e-9)
+        assert ((shown["let in by mistake"][1:] > 0) == (answers[1:] > theta)).all()
+        assert columns.read(setting)["let in"] == (answers[1:] > theta).sum()
+
+
+def test_at_the_start_one_bar_crosses_the_line(columns):
+    assert columns.read({})["let in"] == 1
 
 
 def test_bounds_enclose_the_exact_constants():

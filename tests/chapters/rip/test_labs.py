@@ -19,6 +19,7 @@ from unrolled.chapters.rip.labs import (
     summarise,
 )
 from unrolled.chapters.rip.problems import BASES, COSINES, FRAME, GAUSSIAN, TALL, problems
+from unrolled.guarantees.latex import scientific
 from unrolled.isometry.constants import isometry_constant
 from unrolled.sensing import DenseOperator, equiangular_frame, gaussian
 from unrolled.teaching import Progress
@@ -144,7 +145,16 @@ def test_the_code_question_grades_answers_of_many_kinds():
 
 
 @pytest.mark.parametrize(
-    ("typed", "words"), [("10", "(s-1)"), ("9", "s\\mu"), ("4", "2s"), ("11/2", "exactly one")]
+    ("typed", "words"),
+    [
+        ("10", "(s-1)"),
+        ("9", "s\\mu"),
+        ("4", "2s"),
+        ("11/2", "exactly what it was"),
+        ("6", "ten tenths"),
+        ("11", "not yet paid for"),
+        ("1", "hears no other"),
+    ],
 )
 def test_slips_about_the_sparsity_are_named(typed, words):
     grade = quickchecks.SPARSITY.grade(typed)
@@ -152,7 +162,7 @@ def test_slips_about_the_sparsity_are_named(typed, words):
     assert words in grade.message
 
 
-@pytest.mark.parametrize("typed", ["0.414", "0.577", "1/2", "1/3", "1/4"])
+@pytest.mark.parametrize("typed", ["0.414", "0.577", "1/2", "1/3", "1/4", "1", "0.707"])
 def test_slips_about_the_constant_are_named(typed):
     grade = quickchecks.CONSTANT.grade(typed)
     assert grade.passed is False
@@ -211,6 +221,18 @@ def test_on_the_frame_the_certificate_is_attained_and_smaller_thresholds_break_i
     assert tenth.measured.worst[-1] > 100
     assert "which is not about these thresholds" in summarise(tenth)
     assert "0 of 12 layers" in describe(certified)
+
+
+def test_a_certificate_below_rounding_is_said_to_be():
+    tiny = CERTIFICATE_LAB.run(matrix=TALL, sparsity=1, layers=30, thresholds="certified")
+    assert tiny.certificate[-1] < 1e-16 < tiny.measured.worst[-1]
+    (said,) = re.findall(r"but by rounding, at most \$([^$]+)\$", summarise(tiny))
+    excess = float((tiny.measured.worst - tiny.certificate).max())
+    assert said == scientific(excess, 2)
+    # Where no layer exceeds it, or one does by more, nothing is put down to rounding.
+    for thresholds in ("certified", "a tenth of it"):
+        result = CERTIFICATE_LAB.run(sparsity=2, thresholds=thresholds)
+        assert "rounding" not in summarise(result)
 
 
 def test_analytic_weights_certify_what_the_adjoint_cannot():

@@ -1,8 +1,15 @@
 """What the convergence chapter shows beside its theorems."""
 
 from unrolled.chapters.chapter import Chapter
-from unrolled.chapters.convergence.explorables import closed_form, polynomials
-from unrolled.chapters.convergence.figures import finite_matrices, landscape, rates
+from unrolled.chapters.convergence.explorables import closed_form, polynomials, roots
+from unrolled.chapters.convergence.figures import (
+    finite_matrices,
+    landscape,
+    rates,
+    ripples,
+    semicircle,
+)
+from unrolled.chapters.convergence.ideas import IDEAS
 from unrolled.chapters.convergence.labs import TRAP_LAB
 from unrolled.chapters.convergence.quickchecks import (
     LEAST_PRODUCT,
@@ -18,9 +25,16 @@ from unrolled.guarantees.convergence import GUARANTEES
 CONVERGENCE = Chapter(
     name="convergence",
     title="Convergence: do layer-wise parameters converge faster?",
+    asks="What can a step size of its own for each layer do for convergence, and what can it not?",
+    needs=(
+        "You need eigenvalues of symmetric matrices, and polynomials of a matrix; of "
+        "[](unrolling.ipynb), gradient descent as a network."
+    ),
+    hours=(4, 10),
+    ideas=IDEAS,
     guarantees=GUARANTEES,
     quick_checks=QUICK_CHECKS,
-    explorables=(polynomials, closed_form),
+    explorables=(roots, polynomials, closed_form),
     labs=(TRAP_LAB,),
 )
 
@@ -38,4 +52,7 @@ __all__ = [
     "landscape",
     "polynomials",
     "rates",
+    "ripples",
+    "roots",
+    "semicircle",
 ]

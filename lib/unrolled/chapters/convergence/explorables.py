@@ -1,8 +1,9 @@
-"""The two charts of the convergence chapter that move without a kernel."""
+"""The charts of the convergence chapter that move without a kernel."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from functools import cache
 
 import sympy as sp
@@ -10,22 +11,111 @@ import torch
 from torch import Tensor
 
 from unrolled.chapters.convergence.problems import EIGENVALUES, spectrum
+from unrolled.guarantees import evaluate
 from unrolled.guarantees.convergence import closed_form_net
 from unrolled.guarantees.convergence import symbols as ex
 from unrolled.iterations import amp, gauss_steps, lanczos_steps
 from unrolled.sensing import gaussian
-from unrolled.teaching import Bars, Curves, Explorable, Panel, Points, Sequence, Slider
+from unrolled.teaching import (
+    POINTER,
+    Bars,
+    Curves,
+    Explorable,
+    Handle,
+    Panel,
+    Points,
+    Sequence,
+    Slider,
+)
+
+FIRST, SECOND = sp.symbols("theta_1 theta_2", positive=True)  # the roots 1/η of two layers
+PAIR = (1, 9)  # the eigenvalues in the drawing of two layers
+ROOTS = tuple(i / 4 for i in range(2, 45))
+
+
+def roots() -> Explorable:
+    """Two layers on two eigenvalues: the roots can be moved, and the error follows."""
+    layers = (1 - ex.lam / FIRST, 1 - ex.lam / SECOND)
+    both = layers[0] * layers[1]
+    place = sp.Symbol("i", integer=True, nonnegative=True)
+    eigenvalue = PAIR[0] + (PAIR[1] - PAIR[0]) * place
+
+    def left(factor: sp.Expr) -> dict[str, sp.Expr]:
+        return {f"at eigenvalue {at}": sp.Abs(factor.subs(ex.lam, at)) for at in PAIR}
+
+    return Explorable(
+        name="convergence.roots",
+        title="Two layers, two eigenvalues: drag the roots",
+        alt=(
+            "Two straight lines that begin at 1 and cross zero at the roots of the two layers, and "
+            "their product, a parabola, with its values at the eigenvalues 1 and 9 marked. Below, "
+            "for each eigenvalue, bars of the size of the error before the layers, after the "
+            "first, and after both. A root on an eigenvalue makes the last bar there vanish."
+        ),
+        caption=(
+            r"Each layer multiplies the error at the eigenvalue $\lambda$ by $1-\eta\lambda$: a "
+            r"straight line from $1$ at $\lambda=0$ through its root $1/\eta$. Together they "
+            "multiply it by the product of the two. The bars are the error itself, which is one "
+            "at both eigenvalues before the first layer."
+        ),
+        sliders=tuple(
+            Slider(symbol=root, label=f"root of layer {number}", values=ROOTS, start=start)
+            for number, root, start in ((1, FIRST, 4.0), (2, SECOND, 6.0))
+        ),
+        readings={"η₁": 1 / FIRST, "η₂": 1 / SECOND},
+        panels=(
+            Panel(
+                layers=(
+                    Curves(
+                        x=ex.lam,
+                        domain=(0, 11),
+                        points=89,
+                        series={"layer 1": layers[0], "layer 2": layers[1], "both layers": both},
+                    ),
+                    Sequence(
+                        index=place,
+                        range=(0, 1),
+                        x=eigenvalue,
+                        series={"at the eigenvalues": both.subs(ex.lam, eigenvalue)},
+                        mark="stem",
+                    ),
+                    *(Handle(x=root, y=0, sets={root: POINTER[0]}) for root in (FIRST, SECOND)),
+                ),
+                x_label="eigenvalue λ of AᵀA",
+                y_label="factor on the error",
+                y_domain=(-2, sp.Rational(6, 5)),
+                height=220,
+            ),
+            Panel(
+                layers=(
+                    Bars(
+                        series={
+                            "before": left(sp.Integer(1)),
+                            "after layer 1": left(layers[0]),
+                            "after layer 2": left(both),
+                        }
+                    ),
+                ),
+                x_label="size of the error",
+                y_domain=(0, 2),
+            ),
+        ),
+    )
+
 
 DEEPEST = 8
 KAPPAS = (2, 5, 10, 20, 50, 100)
 DEPTHS = tuple(range(1, DEEPEST + 1))
 TILTS = (-6, -3, 0, 3, 6)
 SIGNALS = 20  # in the training set of the trained steps
+SAMPLES = 240  # of a curve; a multiple of 2K for all K but 7, so that roots are hit
 
 tilt = sp.Symbol("tilt", real=True)
 _gauss = sp.symbols(f"gauss_1:{DEEPEST + 1}", real=True)
 _trained = sp.symbols(f"trained_1:{DEEPEST + 1}", real=True)
 _i = sp.Symbol("i", integer=True, nonnegative=True)
+# Where a curve is computed: closest together at the ends of the spectrum, where roots are.
+_sampled = (ex.kappa + 1 - (ex.kappa - 1) * sp.cos(sp.pi * _i / SAMPLES)) / 2
 
 
 def _padded(steps: Tensor) -> Tensor:
@@ -95,10 +185,10 @@ def polynomials() -> Explorable:
         ),
         caption=(
             r"Above: $|p(\lambda)|$, the factor by which $K$ layers multiply the error at "
-            r"eigenvalue $\lambda$. Middle: how much of the error sits at each eigenvalue; tilt "
-            "it. Below: the product of the layers' rates and the truth, the worst case over all "
-            f"eigenvalues. The trained steps minimise the training loss on {SIGNALS} random "
-            "signals exactly."
+            r"eigenvalue $\lambda$; a root is a dip to the bottom. Middle: how much of the error "
+            "sits at each eigenvalue; tilt it. Below: the product of the layers' rates and the "
+            "truth, the worst case over all eigenvalues. The trained steps minimise the training "
+            f"loss on {SIGNALS} random signals exactly."
         ),
         sliders=(
             Slider(symbol=ex.kappa, label="condition number κ", values=KAPPAS, start=20),
@@ -115,21 +205,28 @@ def polynomials() -> Explorable:
         panels=(
             Panel(
                 layers=(
-                    Curves(
-                        x=ex.lam,
-                        domain=(1, ex.kappa),
-                        points=121,
+                    Sequence(
+                        index=_i,
+                        range=(0, SAMPLES),
+                        x=_sampled,
                         series={
-                            TIED: sp.Abs(ex.tied_polynomial),
-                            CHEBYSHEV: sp.Abs(ex.chebyshev_polynomial),
-                            GAUSS: _polynomial(_gauss),
-                            TRAINED: _polynomial(_trained),
+                            label: polynomial.subs(ex.lam, _sampled)
+                            for label, polynomial in {
+                                TIED: sp.Abs(ex.tied_polynomial),
+                                CHEBYSHEV: sp.Abs(ex.chebyshev_polynomial),
+                                GAUSS: _polynomial(_gauss),
+                                TRAINED: _polynomial(_trained),
+                            }.items()
                         },
                     ),
                 ),
                 x_label="eigenvalue λ of AᵀA",
                 y_label="error factor |p(λ)|",
-                y_domain=(0, sp.Max(1, sp.Symbol("gauss_worst"), sp.Symbol("trained_worst"))),
+                y_scale="log",
+                y_domain=(
+                    ex.chebyshev_factor / 20,
+                    sp.Max(1, sp.Symbol("gauss_worst"), sp.Symbol("trained_worst")),
+                ),
                 height=240,
             ),
             Panel(
@@ -228,6 +325,17 @@ def _measured_rows() -> tuple[dict[str, list], dict[str, list]]:
     return ends, layers
 
 
+def _farthest(ends: dict[str, list]) -> float:
+    """The largest factor between a measured error and the closed form, rounded up."""
+    settings = zip(ends["c"], ends["sigma^2"], ends["k"], ends["error"], strict=True)
+    off = 0.0
+    for ratio, variance, k, error in settings:
+        if k > 0:
+            form = evaluate(ex.gaussian_error, {ex.c: ratio, ex.noise: variance, ex.K: k})
+            off = max(off, abs(math.log(error / form)))
+    return math.ceil(100 * math.exp(off)) / 100
+
+
 @cache
 def closed_form() -> Explorable:
     """The closed form v_k with the measured errors of networks and of AMP on top."""
@@ -238,15 +346,16 @@ def closed_form() -> Explorable:
         title="The network and AMP, layer by layer",
         alt=(
             "Mean squared error against the number of layers on a logarithmic scale. The curve of "
-            "the closed form falls, and the measured dots of the network's output and of AMP's "
-            "iterates lie on it and on each other. The layers inside one network leave the curve "
-            "after the start and rejoin it at the last layer."
+            "the closed form falls, and the measured marks of the network's output and of AMP's "
+            "iterates lie on each other and near the curve. The layers inside one network leave "
+            "the curve after the start and rejoin it at the last layer."
         ),
         caption=(
-            "The line is the closed form $v_k$. Circles on it: the output of the best network "
-            "with $k$ layers, and AMP after $k$ iterations, measured on one random matrix with "
-            f"{UNKNOWNS} unknowns. The third kind of dot looks inside the network of $K$ layers: "
-            "it is not AMP on the way, and it arrives at the same place."
+            "The line is the closed form $v_k$, the limit of large systems. Circles: AMP after $k$ "
+            "iterations. Diamonds in them: the output of the best network with $k$ layers. Both "
+            f"are measured on one random matrix with {UNKNOWNS} unknowns; at no setting are they "
+            f"off the line by more than a factor of {_farthest(ends):.2f}. Squares look inside the "
+            "network of $K$ layers: it is not AMP on the way, and it arrives at the same place."
         ),
         sliders=(
             Slider(symbol=ex.c, label="unknowns per measurement c = n/m", values=RATIOS, start=0.5),
@@ -262,13 +371,6 @@ def closed_form() -> Explorable:
                         series={"closed form": ex.gaussian_error_summed.subs(ex.K, position)},
                     ),
                     Points(
-                        rows=layers,
-                        x="k",
-                        y="error",
-                        series="method",
-                        digits=4,
-                    ),
-                    Points(
                         rows=ends,
                         x="k",
                         y="error",
@@ -276,6 +378,7 @@ def closed_form() -> Explorable:
                         where=sp.Le(sp.Symbol("k"), ex.K),
                         digits=4,
                     ),
+                    Points(rows=layers, x="k", y="error", series="method", digits=4),
                 ),
                 x_label="layer or iteration k",
                 y_label="mean squared error per coordinate",

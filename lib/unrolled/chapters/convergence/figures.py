@@ -9,14 +9,61 @@ import torch
 from unrolled.guarantees import evaluate
 from unrolled.guarantees.convergence import best_tied, closed_form_net
 from unrolled.guarantees.convergence import symbols as ex
-from unrolled.iterations import gauss_steps, heavy_ball
+from unrolled.guarantees.convergence.instances import extremal_points
+from unrolled.iterations import (
+    chebyshev_steps,
+    gauss_steps,
+    heavy_ball,
+    semicircle_steps,
+    tied_step,
+)
 from unrolled.networks import GradientNet
 from unrolled.sensing import gaussian, with_spectrum
 from unrolled.teaching import figure
-from unrolled.teaching.figures import MARKERS, Figure
+from unrolled.teaching.figures import BORDER, MARKERS, Figure
 
 KAPPA, N = 100.0, 200
 DEPTHS = range(1, 25, 2)
+
+
+def ripples(low: float = 1.0, high: float = 9.0) -> Figure:
+    """p(λ) of two layers: equal roots, roots at the ends of the interval, and Chebyshev's."""
+    rules = {
+        "best constant step": torch.full((2,), tied_step(low, high), dtype=torch.float64),
+        "a root at each end": torch.tensor([1 / low, 1 / high], dtype=torch.float64),
+        "Chebyshev": chebyshev_steps(low, high, 2),
+    }
+    grid = torch.linspace(low, high, 81, dtype=torch.float64)
+    curves = {name: (1 - steps[:, None] * grid).prod(0).tolist() for name, steps in rules.items()}
+    worst = {name: max(map(abs, values)) for name, values in curves.items()}
+    points = extremal_points(low, high, 2)
+    heights = (1 - rules["Chebyshev"][:, None] * points).prod(0)
+    first, second = sorted((1 / rules["Chebyshev"]).tolist())
+    alt = (
+        f"Three parabolas over the eigenvalues from {low:g} to {high:g}. With the best constant "
+        f"step twice the largest value is {worst['best constant step']:.3g}, at both ends; with a "
+        f"root at each end it is {worst['a root at each end']:.3g}, in the middle, with a minus "
+        f"sign. With Chebyshev's roots at {first:.3g} and {second:.3g} it is "
+        f"{worst['Chebyshev']:.3g}, reached with alternating signs at three points, both ends and "
+        "the middle."
+    )
+    with figure(
+        alt=alt,
+        caption=(
+            "Two layers on all eigenvalues between the ends. Chebyshev's curve touches the dotted "
+            "levels at three points, the circles, with alternating signs: its *extremal points*."
+        ),
+        height=3.6,
+    ) as picture:
+        axes = picture.subplots()
+        for name, values in curves.items():
+            axes.plot(grid, values, label=name)
+        for level in (worst["Chebyshev"], -worst["Chebyshev"]):
+            axes.axhline(level, color="C2", linewidth=1, linestyle=(0, (1, 1)))
+        axes.plot(points, heights, "C2", linestyle="none", marker="o", label="extremal points")
+        axes.set(xlabel="eigenvalue λ", ylabel="p(λ) of both layers")
+        picture.matplotlib.legend(loc="outside upper center", ncols=2)
+    return picture
 
 
 def worst_over_signals(kappa: float = KAPPA, *, generator: torch.Generator) -> dict[str, list]:
@@ -92,7 +139,7 @@ def landscape() -> Figure:
             "square is the minimum, across it a maximum. The circles are the reciprocal Gauss "
             "nodes."
         ),
-        height=4.2,
+        height=4.8,
     ) as picture:
         axes = picture.subplots()
         levels = [least * 10 ** (0.02 + 0.33 * i) for i in range(7)]
@@ -103,7 +150,56 @@ def landscape() -> Figure:
             [h], [h], "C1", linestyle="none", marker="s", label="best constant step, a saddle"
         )
         axes.set(xlabel="step of layer 1", ylabel="step of layer 2", aspect="equal")
-        axes.legend(loc="upper right")
+        picture.matplotlib.legend(loc="outside upper center")
+    return picture
+
+
+def semicircle(ratio: float = 0.5, unknowns: int = 400, depth: int = 6) -> Figure:
+    """The eigenvalues of one random matrix, weighed by their size, and the roots of the network."""
+    generator = torch.Generator().manual_seed(3)
+    m = round(unknowns / ratio)
+    spectrum = gaussian(m, unknowns, generator=generator, dtype=torch.float64).eigenvalues
+    centre, radius = 1 + ratio, 2 * math.sqrt(ratio)
+
+    def density(at: torch.Tensor) -> torch.Tensor:
+        return (radius**2 - (at - centre) ** 2).clamp(min=0).sqrt() / (2 * math.pi * ratio)
+
+    angles = torch.linspace(0, math.pi, 101, dtype=torch.float64)
+    circle = centre + radius * angles.cos()
+    roots = 1 / semicircle_steps(ratio, 0.0, depth)
+    alt = (
+        f"Histogram of the eigenvalues of one random matrix with {unknowns} unknowns and {m} "
+        "measurements, each counted as often as it is large. It fills a half circle from "
+        f"{centre - radius:.3g} to {centre + radius:.3g}. {depth} points divide the half circle "
+        "into arcs of equal angle; the roots of the network lie below them, from "
+        f"{float(roots.min()):.3g} to {float(roots.max()):.3g}."
+    )
+    with figure(
+        alt=alt,
+        caption=(
+            rf"$c={ratio:g}$, no noise. Grey: one random matrix with $n={unknowns}$. Line: its "
+            rf"limit, a half circle. The {depth} roots $1/\eta_k$ of the best network lie below "
+            "points at equal angles."
+        ),
+        height=3.2,
+    ) as picture:
+        axes = picture.subplots()
+        weights = (spectrum / unknowns).numpy()
+        axes.hist(spectrum.numpy(), bins=30, weights=weights, density=True, color=BORDER, alpha=0.5)
+        axes.plot(circle, density(circle), "C0", linestyle="-", label="half circle, the limit")
+        axes.vlines(roots, 0, density(roots), "C1", linewidth=1, linestyle=[(0, (1, 1))])
+        axes.plot(roots, density(roots), "C1", linestyle="none", marker="o")
+        axes.plot(
+            roots,
+            0 * roots,
+            "C1",
+            linestyle="none",
+            marker="^",
+            clip_on=False,
+            label="roots 1/ηₖ",
+        )
+        axes.set(xlabel="eigenvalue λ", ylabel="λ × density", ylim=(0, None))
+        picture.matplotlib.legend(loc="outside upper center", ncols=2)
     return picture
 
 

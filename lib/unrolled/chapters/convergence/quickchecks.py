@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from functools import cache
 
@@ -19,6 +20,63 @@ from unrolled.teaching import Misconception, Option, QuickCheck
 KAPPA, DEPTH = 9.0, 3
 
 
+def _tied(depth: int) -> sp.Expr:
+    """What the best constant step leaves of the error between the eigenvalues 1 and 9."""
+    return ex.tied_factor.subs({ex.kappa: 9, ex.K: depth})
+
+
+def _left(*roots: int) -> sp.Expr:
+    """The larger of the errors at the eigenvalues 1 and 9, for layers with these roots."""
+    return max(abs(sp.prod(1 - sp.Rational(at, root) for root in roots)) for at in (1, 9))
+
+
+TWO_LAYERS = QuickCheck.numeric(
+    name="convergence.two-layers",
+    prompt=(
+        "With both roots at $5$, the best constant step used twice, "
+        rf"${sp.latex(_tied(2))}$ of the error is left at either eigenvalue. You may move the "
+        "roots as you like. *Predict before you drag:* how small can the larger of the two last "
+        "bars become?"
+    ),
+    answer=lambda: min(_left(*roots) for roots in itertools.product((1, 3, 5, 7, 9), repeat=2)),
+    misconceptions=(
+        Misconception(
+            lambda: _tied(2),
+            "That is the best that two *equal* roots can do. Move them apart.",
+        ),
+        Misconception(lambda: _tied(1), "That is what one layer leaves. There are two."),
+        Misconception(
+            lambda: _left(9, 9),
+            "That is both roots at $9$. The error at $9$ is gone after the first layer; the "
+            "second is free for the other one.",
+        ),
+        Misconception(
+            lambda: _left(9),
+            "That is what a root at $9$ leaves at $1$. You have a second root.",
+        ),
+        Misconception(
+            lambda: _left(1),
+            "That is what a root at $1$ makes of the error at $9$: the line is steep. A second "
+            "root can undo it.",
+        ),
+        Misconception(
+            lambda: _left(1) * _left(9),
+            "That is the worst of one layer times the worst of the other. They are worst at "
+            "different eigenvalues.",
+        ),
+        Misconception(
+            lambda: sp.simplify(ex.chebyshev_factor.subs({ex.kappa: 9, ex.K: 2})),
+            "That is the best for *all* eigenvalues between $1$ and $9$, which comes later. Here "
+            "there are only two.",
+        ),
+    ),
+    explanation=(
+        "Put a root on each eigenvalue. Each layer removes one error for good, whatever it does "
+        "to the other."
+    ),
+)
+
+
 @cache
 def _least_product() -> float:
     # Each factor depends on its own step alone, so the least product is the least factor's power.
@@ -26,72 +84,45 @@ def _least_product() -> float:
     return float(rate(steps, 1.0, KAPPA).min()) ** DEPTH
 
 
-def _equals_least_product(expression: sp.Expr) -> bool:
-    value = evaluate(expression, {ex.kappa: KAPPA, ex.K: DEPTH})
-    return abs(_least_product() - value) < 1e-4 * value
+def _tied_product() -> float:
+    return evaluate(ex.tied_factor, {ex.kappa: KAPPA, ex.K: DEPTH})
 
 
 LEAST_PRODUCT = QuickCheck.choice(
     name="convergence.product-of-rates",
     prompt=(
-        r"Let $K\ge2$ and $\kappa>1$, and choose $\eta_1,\dots,\eta_K$ freely. The smallest value "
-        r"that $\prod_k\rho(\eta_k)$ can take, with $\rho^\star$ the rate of the best constant "
-        "step, is"
+        r"On the interval $[1,9]$ the best constant step, $1/5$, has the rate "
+        rf"$\rho^\star={sp.latex(_tied(1))}$. Give three layers a step each, as you like, and "
+        r"multiply the three rates $\rho(\eta_1)\,\rho(\eta_2)\,\rho(\eta_3)$. *Predict:* the "
+        "smallest value of this product is"
     ),
     options=(
         Option(
-            r"smaller than $(\rho^\star)^K$",
-            lambda: (
-                _least_product() < 0.999 * evaluate(ex.tied_factor, {ex.kappa: KAPPA, ex.K: DEPTH})
-            ),
-            "Each factor is at least the best rate, so no product of $K$ of them is smaller.",
+            r"smaller than $(\rho^\star)^3$, if the steps are chosen well",
+            lambda: _least_product() < 0.999 * _tied_product(),
+            "For that one of the three rates would have to be smaller than the rate of the best "
+            "constant step. But then *its* step would be a better constant step.",
         ),
         Option(
-            r"exactly $(\rho^\star)^K$",
-            lambda: _equals_least_product(ex.tied_factor),
-            "Yes: the *bound* cannot improve. What improves is the truth, which the product of "
-            "worst cases does not see.",
+            r"exactly $(\rho^\star)^3$",
+            lambda: abs(_least_product() - _tied_product()) < 1e-4 * _tied_product(),
+            r"Yes. Each factor is at least $\rho^\star$, so the product of rates cannot improve, "
+            "although the layers together can.",
         ),
         Option(
-            r"$1/T_K(\sigma)$, Chebyshev's factor",
-            lambda: _equals_least_product(ex.chebyshev_factor),
-            "That is the worst case of the product of polynomials. A product of worst cases is "
-            "larger: different layers have theirs at different eigenvalues.",
+            r"larger than $(\rho^\star)^3$, whatever the steps",
+            lambda: _least_product() > 1.001 * _tied_product(),
+            "Steps of your choice may all be equal: three times $1/5$ has the product "
+            r"$(\rho^\star)^3$.",
         ),
         Option(
-            "$0$",
+            "$0$, with roots on $1$ and $9$",
             lambda: _least_product() < 1e-9,
-            "A single rate vanishes only when all eigenvalues are equal.",
+            "The *layers together* are zero there, as in the chart. Their rates are not: the layer "
+            f"with root $1$ has the rate ${sp.latex(_left(1))}$, from the eigenvalue $9$. A rate "
+            "looks at one layer alone.",
         ),
     ),
-)
-
-TWO_LAYERS = QuickCheck.numeric(
-    name="convergence.two-layers",
-    prompt=(
-        r"$H=\mathrm{diag}(1,9)$, two gradient layers with steps of your choice. What is the "
-        r"smallest worst-case factor $\max_{e_0}\|e_2\|/\|e_0\|$?"
-    ),
-    answer=lambda: max(
-        abs(sp.prod(1 - sp.Rational(1, root) * eigenvalue for root in (1, 9)))
-        for eigenvalue in (1, 9)
-    ),
-    misconceptions=(
-        Misconception(
-            lambda: ex.tied_factor.subs({ex.kappa: 9, ex.K: 2}),
-            "That is the best constant step, used twice.",
-        ),
-        Misconception(
-            lambda: sp.simplify(ex.chebyshev_factor.subs({ex.kappa: 9, ex.K: 2})),
-            "That is the best factor over the whole interval $[1,9]$. Here there are only two "
-            "eigenvalues.",
-        ),
-        Misconception(
-            lambda: sp.Rational(8) * sp.Rational(8, 9),
-            "That is the product of the rates of the two steps, not the rate of their product.",
-        ),
-    ),
-    explanation="The steps $1$ and $1/9$ put a root on each eigenvalue.",
 )
 
 
@@ -115,7 +146,7 @@ ORDER = QuickCheck.choice(
     name="convergence.order",
     prompt=(
         "A trained gradient network runs on noiseless data in exact arithmetic. You reverse the "
-        "order of its steps. Its output changes"
+        "order of its steps. *Predict:* its output changes"
     ),
     options=(
         Option(
@@ -145,31 +176,47 @@ ORDER = QuickCheck.choice(
 )
 
 
-def _noiseless_error(ratio: int, depth: int) -> sp.Expr:
+def _noiseless_error(depth: int) -> sp.Expr:
+    """v_K at c = 1 and without noise."""
     v = sp.Integer(1)
     for _ in range(depth):
-        v = ex.state_evolution.subs({ex.v: v, ex.c: ratio, ex.noise: 0})
+        v = ex.state_evolution.subs({ex.v: v, ex.c: 1, ex.noise: 0})
     return v
 
 
-STATE_EVOLUTION = QuickCheck.numeric(
+STATE_EVOLUTION = QuickCheck.choice(
     name="convergence.state-evolution",
     prompt=(
-        "Gaussian sensing of large signals, as many measurements as unknowns ($c=1$), no noise. "
-        "What mean squared error per coordinate does the best four-layer network have, if $v_0=1$?"
+        "Gaussian sensing of large signals, as many measurements as unknowns ($c=1$), no noise: "
+        rf"the best single layer leaves $v_1={sp.latex(_noiseless_error(1))}$ of the mean squared "
+        "error. *Predict:* the best four layers leave"
     ),
-    answer=lambda: _noiseless_error(1, 4),
-    misconceptions=(
-        Misconception(
-            lambda: _noiseless_error(1, 3), "That is $v_3$: count the layers, not the iterates."
+    options=(
+        Option(
+            rf"${sp.latex(_noiseless_error(1) ** 4)}$: each layer leaves half of what it meets",
+            lambda: _noiseless_error(4) == _noiseless_error(1) ** 4,
+            "What the first layer leaves lies where it is worst, at the smallest and the largest "
+            "eigenvalues. The second meets a harder error than the first did.",
         ),
-        Misconception(
-            lambda: sp.Rational(1, 2) ** 4,
-            "The error does not shrink by the same factor with every layer of depth: "
-            "$v_{k+1}=v_k/(1+v_k)$.",
+        Option(
+            r"$\tfrac15$",
+            lambda: _noiseless_error(4) == sp.Rational(1, 5),
+            "Yes: "
+            + ", ".join(f"${sp.latex(_noiseless_error(k))}$" for k in range(5))
+            + ". At $c=1$ there are eigenvalues as small as one likes, and depth helps slowly.",
+        ),
+        Option(
+            r"$\tfrac14$",
+            lambda: _noiseless_error(4) == sp.Rational(1, 4),
+            "That is what three layers leave. Before the first layer the error is one.",
+        ),
+        Option(
+            "$0$: four roots are enough",
+            lambda: _noiseless_error(4) == 0,
+            "Four roots remove the error at four eigenvalues. There are as many as unknowns.",
         ),
     ),
-    explanation="$1, 1/2, 1/3, 1/4, 1/5$: at $c=1$ the error decays like $1/K$, not geometrically.",
+    explanation="The next theorem gives the rule, $v_{k+1}=v_k/(1+v_k)$ for this case.",
 )
 
 
@@ -197,8 +244,9 @@ def _training_ends_at(place: int) -> bool:
 SAME_START = QuickCheck.choice(
     name="convergence.same-start",
     prompt=(
-        "All steps of an untied gradient network start at $0.3$, and gradient descent with a small "
-        "learning rate trains it in exact arithmetic for as long as you like. The steps converge to"
+        "Six layers with a step each. All six start at $0.3$, a common choice, and gradient "
+        "descent with a small learning rate trains them in exact arithmetic for as long as you "
+        "like. *Predict:* the steps converge to"
     ),
     options=(
         Option(
@@ -287,4 +335,4 @@ OPTIMAL_STEPS = QuickCheck.code(
     ),
 )
 
-QUICK_CHECKS = (LEAST_PRODUCT, TWO_LAYERS, ORDER, SAME_START, STATE_EVOLUTION, OPTIMAL_STEPS)
+QUICK_CHECKS = (TWO_LAYERS, LEAST_PRODUCT, ORDER, OPTIMAL_STEPS, SAME_START, STATE_EVOLUTION)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from unrolled.chapters.rip.problems import (
+    BASES,
     DEEPEST,
     ROUNDING,
     SCHEDULES,
@@ -23,11 +24,234 @@ from unrolled.guarantees.rip import fixed_thresholds as fixed
 from unrolled.guarantees.rip.symbols import E0, K, k, s
 from unrolled.isometry.constants import isometry_constant
 from unrolled.sensing import equiangular_frame, gaussian, identity_hadamard, partial_dct
-from unrolled.teaching import Explorable, Panel, Points, Sequence, Slider
+from unrolled.teaching import (
+    POINTER,
+    Curves,
+    Explorable,
+    Handle,
+    Panel,
+    Paths,
+    Points,
+    Segments,
+    Selector,
+    Sequence,
+    Slider,
+    Texts,
+)
 
 matrix = sp.Symbol("matrix", integer=True, nonnegative=True)
 schedule = sp.Symbol("schedule", integer=True, nonnegative=True)
 noise = sp.Symbol("noise", nonnegative=True)
+
+# Three unit columns in the plane, by their angles in degrees; which two; and a threshold.
+angles = sp.symbols("t_1:4", nonnegative=True)
+chosen = sp.Symbol("chosen", integer=True, nonnegative=True)
+theta = sp.Symbol("theta", nonnegative=True)
+PAIRS = ((0, 1), (0, 2), (1, 2))
+NAMES = ("a₁", "a₂", "a₃")
+
+_u = sp.Symbol("u", real=True)
+ENDS = sp.Rational(2, 5), sp.Rational(18, 5)  # of the axis below three bars
+ROUND, SPOKE = 120, 20  # steps around the ellipse, and along a radius
+
+
+def _column(angle: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    return sp.cos(angle * sp.pi / 180), sp.sin(angle * sp.pi / 180)
+
+
+def _cosine(i: int, j: int) -> sp.Expr:
+    return sp.cos((angles[i] - angles[j]) * sp.pi / 180)
+
+
+def _one_if(condition: sp.Basic) -> sp.Expr:
+    return sp.Piecewise((1, condition), (0, True))
+
+
+def _of_chosen(values: list[sp.Expr]) -> sp.Expr:
+    """The value that belongs to the chosen pair; at 0 the pair with the largest |cosine|."""
+    sizes = [sp.Abs(_cosine(*pair)) for pair in PAIRS]
+    first, second, third = values
+    closest = sp.Piecewise(
+        (first, (sizes[0] >= sizes[1]) & (sizes[0] >= sizes[2])),
+        (second, sizes[1] >= sizes[2]),
+        (third, True),
+    )
+    cases = [(value, sp.Eq(chosen, place)) for place, value in enumerate(values, start=1)]
+    return sp.Piecewise(*cases, (closest, True))
+
+
+def radii() -> tuple[sp.Expr, sp.Expr]:
+    """The singular values of the chosen two columns: along the sum of the two, and across it."""
+    cosine = _of_chosen([_cosine(*pair) for pair in PAIRS])
+    return sp.sqrt(1 + cosine), sp.sqrt(1 - cosine)
+
+
+def leaks() -> tuple[sp.Expr, ...]:
+    """What the other columns answer to an entry of one on the first, |aᵢᵀa₁|."""
+    return sp.Abs(_cosine(1, 0)), sp.Abs(_cosine(2, 0))
+
+
+def _chosen_columns() -> list[list[sp.Expr]]:
+    return [
+        [_of_chosen([_column(angles[pair[end]])[axis] for pair in PAIRS]) for axis in (0, 1)]
+        for end in (0, 1)
+    ]
+
+
+def _plane() -> Panel:
+    """The columns, and the image of the unit circle on two of them."""
+    first, second = _chosen_columns()
+    root = sp.sqrt(2)
+    ends = (
+        [-(one + other) / root for one, other in zip(first, second, strict=True)],
+        [(one - other) / root for one, other in zip(first, second, strict=True)],
+    )
+    # Once around from the end of one radius, then in along it, and out along the other.
+    turn = (sp.Rational(5, 4) + 2 * _u / ROUND) * sp.pi
+    image = [
+        sp.Piecewise(
+            (sp.cos(turn) * one + sp.sin(turn) * other, _u <= ROUND),
+            (start * (1 - (_u - ROUND) / SPOKE), _u <= ROUND + SPOKE),
+            (end * ((_u - ROUND) / SPOKE - 1), True),
+        )
+        for one, other, start, end in zip(first, second, *ends, strict=True)
+    ]
+    sizes = [
+        ("{}", *(part * (1 + 0.25 / (radius + 0.05)) for part in end), radius)
+        for end, radius in zip(ends, radii(), strict=True)
+    ]
+    px, py = POINTER
+    turned = sp.Mod(sp.atan2(py, px) * 180 / sp.pi, 360)
+    columns = [_column(angle) for angle in angles]
+    return Panel(
+        title="What two columns make of a circle",
+        layers=(
+            Paths(
+                parameter=_u,
+                domain=(0, 360),
+                points=ROUND + 1,
+                series={"signals x": _column(_u)},
+                mark="guide",
+            ),
+            Paths(
+                parameter=_u,
+                domain=(0, ROUND + 2 * SPOKE),
+                points=ROUND + 2 * SPOKE + 1,
+                series={"images Ax": tuple(image)},
+            ),
+            Segments(
+                series={"columns": [((0, 0), column) for column in columns]},
+                mark="arrow",
+            ),
+            Texts(
+                texts=[
+                    *(
+                        (name, *(1.15 * part for part in column))
+                        for name, column in zip(NAMES, columns, strict=True)
+                    ),
+                    *sizes,
+                ]
+            ),
+            *(
+                Handle(x=column[0], y=column[1], sets={angle: turned})
+                for angle, column in zip(angles, columns, strict=True)
+            ),
+        ),
+        equal=True,
+        x_domain=(-1.5, 1.5),
+        y_domain=(-1.7, 1.5),
+        height=320,
+    )
+
+
+def _leakage() -> Panel:
+    """The first layer's input for an entry of one on the first column, and a threshold."""
+    _, py = POINTER
+    return Panel(
+        title="What leaks when only the first entry is on",
+        layers=(
+            Sequence(
+                index=sp.Symbol("i", integer=True),
+                range=(1, 3),
+                series={
+                    "the entry": [1, 0, 0],
+                    "kept out": [0, *(leak * _one_if(leak <= theta) for leak in leaks())],
+                    "let in by mistake": [0, *(leak * _one_if(leak > theta) for leak in leaks())],
+                },
+                mark="bar",
+            ),
+            Curves(x=_u, domain=ENDS, series={"threshold θ": theta}, mark="guide"),
+            Handle(x=sp.Rational(17, 5), y=theta, sets={theta: py}),
+        ),
+        y_label="correlation |aᵢᵀy|, y = a₁",
+        x_domain=ENDS,
+        y_domain=(0, sp.Rational(11, 10)),
+        x_ticks=dict(enumerate(NAMES, start=1)),
+        height=300,
+    )
+
+
+@cache
+def columns() -> Explorable:
+    """Three columns to drag: what two of them make of a circle, and what leaks from the first."""
+    along, across = radii()
+    cosines = [sp.Abs(_cosine(*pair)) for pair in PAIRS]
+    return Explorable(
+        name="rip.columns",
+        title="Three columns in the plane: drag them",
+        alt=(
+            "Left, three unit vectors in the plane and two closed curves: the unit circle of "
+            "signals, and the ellipse that two columns make of it. As these columns come together, "
+            "the ellipse becomes long and thin, and in the end a line. Right, three bars: the "
+            "entry itself, and what the other two columns answer to it; a bar above the line of "
+            "the threshold is let in by mistake."
+        ),
+        caption=(
+            r"Left: a signal $x$ of length one on two entries is a point of the circle; what is "
+            r"measured of it, $Ax$, is one of the ellipse, whose two radii are drawn. They are "
+            r"$\sqrt{1+\delta}$ and $\sqrt{1-\delta}$, where $\delta$ is the absolute inner "
+            r"product of the two columns. The largest $\delta$ of any two is $\delta_2$. Right: a "
+            r"signal with one entry, on $a_1$, is measured, and each column answers with its inner "
+            "product. Pull two columns together; then move the line of the threshold until no "
+            "wrong bar crosses it."
+        ),
+        sliders=(
+            *(
+                Slider(
+                    symbol=angle,
+                    label=f"angle of {name}",
+                    values=range(360),
+                    start=start,
+                    show="{:g}°",
+                )
+                for angle, name, start in zip(angles, NAMES, (30, 85, 150), strict=True)
+            ),
+            Selector(
+                symbol=chosen,
+                label="the circle lies on columns",
+                options=(
+                    "the closest two",
+                    *(f"{NAMES[i]} and {NAMES[j]}" for i, j in PAIRS),
+                ),
+            ),
+            Slider(
+                symbol=theta,
+                label="threshold θ",
+                values=[step / 100 for step in range(0, 101)],
+                start=0.54,
+                show="{:.2f}",
+            ),
+        ),
+        panels=(_plane(), _leakage()),
+        readings={
+            "√(1+δ)": sp.Max(along, across),
+            "√(1−δ)": sp.Min(along, across),
+            "δ₂": sp.Max(*cosines),
+            "let in": sum(_one_if(leak > theta) for leak in leaks()),
+        },
+        columns=2,
+    )
+
 
 METHODS = {
     "exact": "exact",
@@ -78,15 +302,12 @@ def constants() -> Explorable:
         caption=(
             r"Circles: $\delta_s$, exact, between bounds from above and below. Lines: what the "
             "theorem on thresholds from isometry constants and basis pursuit (at even orders) ask "
-            "of it. Where the circles are above a line, that theorem has nothing more to say."
+            "of it. Where the circles are above a line, that theorem has nothing more to say. "
+            "Where marks lie on each other, choose a name above the chart to see it alone."
         ),
         sliders=(
-            Slider(
-                symbol=matrix,
-                label="matrix",
-                values=range(len(_small())),
-                start=2,
-                show=tuple(_small()),
+            Selector(
+                symbol=matrix, label="matrix", options=tuple(_small()), start="Gaussian 20×26"
             ),
         ),
         panels=(
@@ -226,27 +447,21 @@ def certificates() -> Explorable:
         ),
         caption=(
             "Line: the bound $E_k$ that the theorem on thresholds fixed in advance promises for "
-            f"every signal with $s$ nonzero entries. Dots: the largest error of {SIGNALS} random "
+            f"every signal with $s$ nonzero entries. Rings: the largest error of {SIGNALS} random "
             "signals. A filled diamond: in this layer some entry outside the support is not zero. "
             "Choose a tenth of the thresholds: diamonds above the line are broken promises. Where "
             "the line rises, nothing is certified."
         ),
         sliders=(
-            Slider(
+            Selector(
                 symbol=matrix,
                 label="matrix and weights",
-                values=range(len(problems())),
-                start=1,
-                show=tuple(problems()),
+                options=tuple(problems()),
+                start=BASES,
             ),
             Slider(symbol=s, label="nonzero entries s", values=SPARSITIES, start=2),
             Slider(symbol=noise, label="noise ‖w‖, of E₀", values=NOISES),
-            Slider(
-                symbol=schedule,
-                label="thresholds",
-                values=range(len(SCHEDULES)),
-                show=SCHEDULES,
-            ),
+            Selector(symbol=schedule, label="thresholds", options=SCHEDULES),
         ),
         rows=told,
         digits=5,

@@ -26,6 +26,7 @@ from unrolled.chapters.rip.problems import (
     unit_columns,
 )
 from unrolled.guarantees import evaluate
+from unrolled.guarantees.latex import scientific
 from unrolled.guarantees.rip import fixed_thresholds as fixed
 from unrolled.guarantees.rip import isometry_thresholds as isometric
 from unrolled.guarantees.rip.certified import averaged_bounds, fixed_sparsity
@@ -325,15 +326,14 @@ def summarise(result: Certified) -> str:
     orders = "all exact" if known else f"exact up to order {exact}"
     wrong = int(measured.false_positives.sum())
     flags = f"{wrong:,} false positives in all layers together" if wrong else "no false positive"
-    held = bool((measured.worst <= result.certificate * (1 + 1e-9) + ROUNDING).all())
     lines = [
         rf"$\mu$ = {result.mu:.3f}. The certificate changes by $(2s-1)\mu$ = "
         f"**{result.rate:.3f}** a layer; it falls for {_up_to(result.most)}. Isometry constants "
         rf"({orders}) and the weights $A^\top$ would give "
         f"{'' if known else 'at most '}**{result.isometry_rate:.3f}**.",
-        f"After {K} layers the largest error is **{float(measured.worst[-1]):.3g}**, certified "
-        f"{float(result.certificate[-1]):.3g}; {flags}. "
-        f"{_verdict(held, result.thresholds)}",
+        f"After {K} layers the largest error is ${scientific(float(measured.worst[-1]), 3)}$, "
+        f"certified ${scientific(float(result.certificate[-1]), 3)}$; {flags}. "
+        f"{_verdict(result)}",
     ]
     if result.price is not None:
         verdict = (
@@ -348,10 +348,17 @@ def summarise(result: Certified) -> str:
     return "\n\n".join(lines)
 
 
-def _verdict(held: bool, thresholds: str) -> str:
-    if held:
-        return "No layer exceeds the certificate."
-    if thresholds == CERTIFIED:
+def _verdict(result: Certified) -> str:
+    worst, certificate = result.measured.worst, result.certificate
+    if bool((worst <= certificate * (1 + 1e-9) + ROUNDING).all()):
+        excess = float((worst - certificate).max())
+        if excess <= 0:
+            return "No layer exceeds the certificate."
+        return (
+            f"No layer exceeds the certificate but by rounding, at most ${scientific(excess, 2)}$: "
+            "signals have the size one, and double precision keeps sixteen digits."
+        )
+    if result.thresholds == CERTIFIED:
         return "Some layer **exceeds** the certificate."
     return "Some layer exceeds the certificate, which is not about these thresholds."
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import NamedTuple
 
+import sympy as sp
 import torch
 from torch import Tensor
 
 from unrolled.guarantees.rip import fixed_thresholds as fixed
 from unrolled.guarantees.rip.schedule import with_thresholds
+from unrolled.guarantees.rip.symbols import E, rho, s
 from unrolled.isometry.coherence import generalised_coherence
 from unrolled.prox import soft_threshold
 from unrolled.sensing import (
@@ -35,6 +38,8 @@ SPARSITIES = (1, 2, 3, 4)
 CERTIFIED, TENTH, TRAINED = SCHEDULES = ("certified", "a tenth of it", "trained")
 SIGNALS = 100  # that the charts measure on, and as many to train on
 
+PLAIN = {fixed.nu: 0, fixed.tau: 0, fixed.tail: 0}  # neither noise nor tail
+
 
 @dataclass(frozen=True, eq=False)
 class Problem:
@@ -53,6 +58,47 @@ class Problem:
 def unit_columns(A: Tensor) -> DenseOperator:
     """The operator of A (m, n) with each column scaled to unit norm."""
     return DenseOperator(A / torch.linalg.vector_norm(A, dim=0))
+
+
+class ByHand(NamedTuple):
+    """One layer in exact numbers: vectors are (n, 1), `certificate` bounds the error after it."""
+
+    input: sp.Matrix
+    threshold: sp.Expr
+    output: sp.Matrix
+    error: sp.Expr
+    certificate: sp.Expr
+
+
+def by_hand(
+    cosine: sp.Rational, signal: Sequence[int], *, share: sp.Rational = sp.S.One, depth: int = 3
+) -> tuple[ByHand, ...]:
+    """Layers on unit columns with equal inner products, W = A, with thresholds fixed in advance.
+
+    Args:
+        cosine: the inner product of any two columns.
+        signal: the entries of x*, one for each column; it is measured without noise.
+        share: how much of each certified threshold is used.
+        depth: K, how many layers.
+    """
+    truth = sp.Matrix(signal)
+    gram = sp.Matrix(len(signal), len(signal), lambda i, j: 1 if i == j else cosine)
+    told = {**PLAIN, fixed.mu: abs(cosine), s: sum(entry != 0 for entry in signal)}
+    step = fixed.step.subs(rho, fixed.rate)
+    x, certificate, layers = 0 * truth, truth.norm(1), []
+    for _ in range(depth):
+        u = x + gram * (truth - x)  # x + Aᵀ(y − Ax)
+        theta = share * fixed.threshold.subs(told).subs(E, certificate)
+        x = u.applyfunc(lambda entry, theta=theta: sp.sign(entry) * sp.Max(abs(entry) - theta, 0))
+        certificate = step.subs(told).subs(E, certificate)
+        layers.append(ByHand(u, theta, x, (x - truth).norm(1), certificate))
+    return tuple(layers)
+
+
+def pair(cosine: float) -> DenseOperator:
+    """Two unit columns in the plane with this inner product, float64."""
+    sine = (1 - cosine**2) ** 0.5
+    return DenseOperator(torch.tensor([[1, cosine], [0, sine]], dtype=torch.float64))
 
 
 @cache

@@ -117,9 +117,10 @@ _MU, _size = sp.Rational(1, 10), sp.Symbol("size", positive=True)
 SPARSITY = QuickCheck.numeric(
     name="rip.sparsity",
     prompt=(
-        r"$|w_i^\top a_j|\le1/10$ for all $i\ne j$. What is the largest number $s$ of nonzero "
-        "entries for which the certificate of thresholds fixed in advance falls from layer to "
-        "layer? (A whole number.)"
+        r"Unit columns with $|a_i^\top a_j|\le1/10$, and $s$ entries whose errors sum to $E$. Off "
+        r"the support at most $E/10$ is heard, so that is the threshold. On the support each entry "
+        r"hears the errors of the $s-1$ others and then loses the threshold. What is the largest "
+        r"$s$ for which the sum of the errors is certain to fall? (A whole number.)"
     ),
     answer=lambda: _largest(lambda size: fixed.rate.subs({s: size, fixed.mu: _MU})),
     misconceptions=(
@@ -135,7 +136,8 @@ SPARSITY = QuickCheck.numeric(
         ),
         Misconception(
             lambda: _largest(lambda size: fixed.rate.subs({s: size, fixed.mu: _MU})) + 1,
-            r"Insert your $s$ into $(2s-1)\mu$: is it below one?",
+            r"Count once more: what is heard of $s-1$ others, and $s$ thresholds. Are these "
+            "together fewer than ten tenths?",
         ),
         Misconception(
             lambda: _largest(lambda size: 2 * size * _MU),
@@ -144,10 +146,21 @@ SPARSITY = QuickCheck.numeric(
         ),
         Misconception(
             lambda: sp.solve(fixed.rate.subs({fixed.mu: _MU, s: _size}) - 1, _size)[0],
-            "There the rate is exactly one. How many nonzero entries can a signal have?",
+            "There the sum stays exactly what it was. How many nonzero entries can a signal have?",
+        ),
+        Misconception(
+            lambda: 1 + 1 / _MU,
+            r"There $(s-1)/10$ is exactly one, and the threshold is not yet paid for.",
+        ),
+        Misconception(
+            1,
+            r"One entry is safe: it hears no other, and pays a tenth. How many more are?",
         ),
     ),
-    explanation=r"The certificate changes by the factor $(2s-1)\mu$ in each layer.",
+    explanation=(
+        r"The errors of the others sum to $s-1$ times $E$, and $s$ thresholds are $s$ times "
+        r"$E/10$: the sum of the errors changes by at most $(2s-1)\mu$, $\mu=1/10$."
+    ),
 )
 
 
@@ -313,9 +326,11 @@ TIED = QuickCheck.choice(
 CONSTANT = QuickCheck.numeric(
     name="rip.constant",
     prompt=(
-        r"With weights $A^\top$ and signals of $s=3$ nonzero entries, below which value of "
-        r"$\delta_4$ does the theorem on thresholds from isometry constants certify that the "
-        r"error falls, whatever $\delta_3$ is? (Write $1/(1+\sqrt2)$ as 1/(1+sqrt(2)).)"
+        r"Three entries, and an error of norm $E$ on them. A layer without threshold leaves at "
+        r"most $\delta_3E$ of it. Off the support at most $\delta_4E$ is heard; that is the "
+        r"threshold, and all three entries lose it at once. Below which value of $\delta_4$ is "
+        r"the norm of the error certain to fall, whatever $\delta_3\le\delta_4$ is? "
+        r"(Write $1/(1+\sqrt2)$ as 1/(1+sqrt(2)).)"
     ),
     answer=lambda: isometric.largest_constant.subs(s, 3),
     absolute=1e-3,
@@ -327,7 +342,8 @@ CONSTANT = QuickCheck.numeric(
         ),
         Misconception(
             1 / sp.sqrt(3),
-            r"$1/\sqrt3$ bounds $\delta_{3s}$ for iterative *hard* thresholding, whatever $s$ is.",
+            r"That asks for $\sqrt3\,\delta_4<1$, for the threshold alone. What the layer leaves "
+            r"of the error itself, $\delta_3E$, comes on top.",
         ),
         Misconception(
             lambda: isometric.largest_constant.subs(s, 1),
@@ -336,15 +352,30 @@ CONSTANT = QuickCheck.numeric(
         ),
         Misconception(
             lambda: isometric.largest_constant.subs(s, 4),
-            r"The order of $\delta_4$ is $s+1$; under the root stands $s$.",
+            r"With four entries it would be so, or with thresholds that add up to $3\theta$ and "
+            r"nothing else. Three entries that each lose $\theta$ change the norm by "
+            r"$\sqrt3\,\theta$.",
         ),
         Misconception(
             lambda: 1 / (1 + sp.Integer(3)),
             r"Three thresholds of equal size make an error of $\sqrt3\,\theta$ in $\ell_2$, not of "
             r"$3\theta$.",
         ),
+        Misconception(
+            1,
+            r"Below one the layer shrinks errors on the support. The threshold that keeps all else "
+            "out costs more.",
+        ),
+        Misconception(
+            1 / sp.sqrt(2),
+            r"That is the least of what thresholds computed from the data ask, of a constant of "
+            "higher order. Here each of the three entries loses a threshold.",
+        ),
     ),
-    explanation=r"$\delta_{s+1}<1/(1+\sqrt s)$.",
+    explanation=(
+        r"What is left is at most $\delta_3E+\sqrt3\,\delta_4E\le(1+\sqrt3)\,\delta_4E$; in "
+        r"general $\delta_{s+1}<1/(1+\sqrt s)$."
+    ),
 )
 
 
@@ -425,4 +456,4 @@ EXACT_RIC = QuickCheck.code(
     ),
 )
 
-QUICK_CHECKS = (CONTRACTION, SPARSITY, SMALL_SIGNAL, TIED, CONSTANT, EXACT_RIC)
+QUICK_CHECKS = (CONTRACTION, SPARSITY, CONSTANT, SMALL_SIGNAL, TIED, EXACT_RIC)

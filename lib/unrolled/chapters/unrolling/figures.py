@@ -1,10 +1,12 @@
-"""The first picture of the unrolling chapter: a loop, and the chain of layers it unrolls to."""
+"""The pictures of the unrolling chapter: a loop and its layers, and what a threshold does."""
 
 from __future__ import annotations
 
+import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
+from unrolled.prox import soft_threshold
 from unrolled.teaching.figures import MUTED, TEXT, Figure, figure
 
 _ARROW = {"arrowstyle": "-|>", "color": TEXT, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
@@ -46,6 +48,32 @@ def loop_and_layers() -> Figure:
             (8.9, 9.9, "x₃"),
         ):
             _arrow(axes, (start, 1.3), (end, 1.3), label)
+    return picture
+
+
+def shrinking() -> Figure:
+    """Draw the soft threshold, and beside it what support selection lets pass."""
+    u = torch.linspace(-3, 3, 601, dtype=torch.float64)
+    shrunk = soft_threshold(u, 1.0)
+    passed = torch.where(u.abs() > 1, u, torch.nan)
+    with figure(
+        alt=(
+            "Output against input u for the threshold 1. The soft threshold is zero for inputs "
+            "from −1 to 1 and rises along straight lines outside, one below the diagonal on the "
+            "right and one above it on the left. What is selected lies on the diagonal itself."
+        ),
+        caption=(
+            r"The soft threshold $S_\theta$ with $\theta=1$: small entries become zero, all others "
+            "move towards zero by $1$. Dashed: an entry above the threshold that is *selected* "
+            "passes as it is."
+        ),
+        height=2.8,
+    ) as picture:
+        axes = picture.subplots()
+        axes.plot(u, shrunk, "C0", linestyle="-", label="soft threshold")
+        axes.plot(u, passed, "C1", linestyle=(0, (5, 1.5)), label="selected")
+        axes.set(xlabel="entry before, u", ylabel="entry after")
+        axes.legend(loc="upper left")
     return picture
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unrolled.chapters.unrolling.problems import SparseProblem
+from unrolled.chapters.unrolling.problems import PENALTY, spikes
 from unrolled.iterations import ista
 from unrolled.networks import ALISTA, LISTA, LISTACP, TiLISTA, UnrolledNet
 from unrolled.sensing import DenseOperator
@@ -19,7 +19,6 @@ from unrolled.training import fit
 
 RUN = 40  # layers that are run
 FLOOR, CEILING = -25.0, 20.0  # of the picture, dB
-PENALTY = 0.1
 
 NETWORKS: dict[str, Callable[[DenseOperator, int], UnrolledNet]] = {
     "LISTA": LISTA,
@@ -48,7 +47,7 @@ class RunOn:
 def train(progress: Progress, network: str, depth: int, steps: int) -> RunOn:
     """Train on fresh sparse signals; measure the error after each layer on others."""
     progress.device = "cpu"  # far too small to gain from anything else
-    problem = SparseProblem(m=32, n=64, seed=0)
+    problem = spikes()
     y, x = problem.draw(torch.Generator().manual_seed(1), 500)
     net = NETWORKS[network](problem.operator, depth)
     plain = nmse(ista(problem.operator, y, penalty=PENALTY, depth=RUN), x)

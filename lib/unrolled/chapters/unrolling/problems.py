@@ -1,7 +1,8 @@
-"""The small problem on which the chapter trains, and the rows of the recorded comparison."""
+"""What the chapter's charts show: small sparse problems, run here, and the recorded comparison."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -9,8 +10,12 @@ from torch import Tensor
 
 from unrolled.experiments import Row
 from unrolled.experiments.lista_depth import LISTA_DEPTH, SNRS
+from unrolled.iterations import ista_step
+from unrolled.networks import TiLISTA
+from unrolled.prox import soft_threshold
 from unrolled.sensing import gaussian
 from unrolled.signals import BernoulliGaussian
+from unrolled.training import fit
 
 # ‖w‖/‖Ax‖ at each recorded SNR: 40 dB is one per cent of noise, and None is no noise.
 SHARES = {snr: 0.0 if snr is None else 10 ** (-snr / 20) for snr in SNRS}
@@ -32,6 +37,120 @@ class SparseProblem:
         x = self.signals.draw(count, generator)
         w = self.noise**0.5 * torch.randn(count, self.operator.shape[0], generator=generator)
         return self.operator.forward(x) + w, x
+
+
+DEPTH = 8  # layers of the networks that are looked into
+PENALTY = 0.1
+
+
+@cache
+def spikes() -> SparseProblem:
+    """The problem whose signals fit on a phone: half as many measurements as unknowns, no noise."""
+    return SparseProblem(m=32, n=64, seed=0)
+
+
+@cache
+def ista_and_trained() -> tuple[TiLISTA, TiLISTA]:
+    """ISTA on `spikes()` as the network that it is before training, and that network trained."""
+    problem = spikes()
+    plain, trained = (TiLISTA(problem.operator, DEPTH, penalty=PENALTY) for _ in range(2))
+    generator = torch.Generator().manual_seed(2)
+    fit(trained, problem.draw, steps=150, lr=1e-2, clip=1.0, generator=generator, progress=False)
+    return plain, trained
+
+
+def half_steps(net: TiLISTA, y: Tensor) -> Tensor:
+    """What a network makes of y (B, m), gradient steps and thresholds apart.
+
+    Returns:
+        (2K + 1, B, n), x_0, u_1, x_1, …, u_K, x_K with u_k before the threshold of layer k.
+    """
+    x = y.new_zeros(len(y), net.A.shape[1])
+    halves = [x]
+    with torch.no_grad():
+        for step, threshold in zip(net.steps, net.thresholds, strict=True):
+            u = x + step * (y - x @ net.A.T) @ net.W[0]
+            x = soft_threshold(u, threshold)
+            halves += [u, x]
+    return torch.stack(halves)
+
+
+class Before(NamedTuple):
+    """The errors r − x* in front of the denoiser of each layer, for a batch of signals.
+
+    Attributes:
+        errors: (K, B, n).
+        expected: the root mean square that each layer expects of them, (K,); none for ISTA.
+        signals: x*, (B, n).
+    """
+
+    errors: Tensor
+    expected: Tensor
+    signals: Tensor
+
+    @property
+    def deviation(self) -> Tensor:
+        """Their root mean square, (K,)."""
+        return self.errors.square().mean((1, 2)).sqrt()
+
+    @property
+    def correlation(self) -> Tensor:
+        """With the entries of the signals, (K,)."""
+        common = (self.errors * self.signals).mean((1, 2))
+        return common / (self.deviation * self.signals.square().mean().sqrt())
+
+    @property
+    def standardised(self) -> Tensor:
+        """The errors of each signal in units of their own root mean square, (K, B, n)."""
+        return self.errors / self.errors.square().mean(2, keepdim=True).sqrt()
+
+    @property
+    def kurtosis(self) -> Tensor:
+        """The mean fourth power of those, (K,), 3 for a Gaussian and more for a peak with tails."""
+        return self.standardised.pow(4).mean((1, 2))
+
+
+CORRECTED = ("neither: ISTA", "the linear step", "both: OAMP")
+
+
+@cache
+def before_denoisers(corrected: str) -> Before:
+    """Run OAMP's loop on 40 signals with one of its two corrections, with both, or with neither.
+
+    Args:
+        corrected: one of `CORRECTED`. The linear step is made divergence-free by its trace, the
+            posterior mean by its mean slope. With neither it is ISTA, soft threshold included.
+    """
+    problem, (y, signals) = _large()
+    operator, noise, prior = problem.operator, problem.noise, problem.signals
+    step, spectrum = ista_step(operator), operator.eigenvalues
+    x, errors, expected = torch.zeros_like(signals), [], []
+    for _ in range(DEPTH):
+        residual = y - operator.forward(x)
+        if corrected == CORRECTED[0]:
+            r = x + step * operator.adjoint(residual)
+            x = soft_threshold(r, step * PENALTY)
+        else:
+            excess = residual.square().sum(1, keepdim=True) - len(residual.T) * noise
+            square = (excess / spectrum.sum()).clamp(min=1e-12)  # v² of each signal, (B, 1)
+            lam = noise / square
+            gamma = 1 / (spectrum / (spectrum + lam)).mean(1, keepdim=True)
+            r = x + gamma * operator.lmmse(residual, lam)
+            variance = square * (gamma - 1)  # τ²
+            expected.append(float(variance.mean().sqrt()))
+            x, slopes = prior.denoise(r, variance)
+            if corrected == CORRECTED[2]:
+                slope = slopes.mean(1, keepdim=True)
+                x = (x - slope * r) / (1 - slope)
+        errors.append(r - signals)
+    return Before(torch.stack(errors), torch.tensor(expected, dtype=torch.float64), signals)
+
+
+@cache
+def _large() -> tuple[SparseProblem, tuple[Tensor, Tensor]]:
+    # Large enough for what holds in the limit of large systems.
+    problem = SparseProblem(m=250, n=500, seed=0, noise=1e-4)
+    return problem, problem.draw(torch.Generator().manual_seed(1), 40)
 
 
 class Entrant(NamedTuple):

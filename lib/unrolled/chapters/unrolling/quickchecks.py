@@ -65,11 +65,19 @@ def _equals_least_squares() -> bool:
     return torch.allclose(output, y @ torch.linalg.pinv(operator.dense()).T, rtol=1e-10)
 
 
+def _depends_on_chance() -> bool:
+    """Whether another start of torch's generator makes another network."""
+    operator, y, output = _problem()
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(1)
+        return not torch.equal(GradientNet(operator, 5, steps=0.2, tied=True)(y), output)
+
+
 SAME_MAP = QuickCheck.choice(
     name="unrolling.same-map",
     prompt=(
-        r"A `GradientNet` with five tied layers and step $\eta$ has not been trained yet. For "
-        r"every $y$ its output is"
+        r"A `GradientNet` with five tied layers and step $\eta$ has not been trained yet. "
+        r"For every $y$ its output is"
     ),
     options=(
         Option(
@@ -86,6 +94,11 @@ SAME_MAP = QuickCheck.choice(
             r"the first iterate of gradient descent with step $5\eta$",
             lambda: _equals_descent(1.0, 1),
             "One long step is not five short ones: each layer looks at a new residual.",
+        ),
+        Option(
+            "noise, until training has found weights",
+            _depends_on_chance,
+            r"Most networks start at random. This one starts at $\eta$; nothing in it is drawn.",
         ),
     ),
 )
@@ -140,6 +153,15 @@ BIAS = QuickCheck.numeric(
     misconceptions=(
         Misconception(1, "The threshold cuts $1/10$ off in every layer, the last one included."),
         Misconception(0, "It cuts only once per layer, and the residual brings the rest back."),
+        Misconception(
+            lambda: 1 - Fraction(1, 10) ** 2,
+            "That would be a tenth of the *residual* in each layer. The threshold cuts $1/10$ off "
+            "$x+y-Ax$, which is $1$ in every layer.",
+        ),
+        Misconception(
+            lambda: 1 - 2 * Fraction(1, 10),
+            r"That cuts twice without the step between, which brings $x$ back to $1$ first.",
+        ),
     ),
     explanation=(
         r"A fixed threshold leaves a bias, here of $\theta$. With another $A$ and a step $\eta$ it "
@@ -170,6 +192,14 @@ PARAMETERS = QuickCheck.numeric(
     misconceptions=(
         Misconception(lambda: _count(ALISTA(_sized(), 10)), "That leaves out $W$."),
         Misconception(
+            lambda: _count(TiLISTA(_sized(), 10)) - _count(ALISTA(_sized(), 10)),
+            r"That is $W$ alone. The $\gamma_k$ and $\theta_k$ are learned, too.",
+        ),
+        Misconception(
+            lambda: _count(TiLISTA(_sized(), 10)) - 10,
+            "That is one number for each layer beside $W$; there are two.",
+        ),
+        Misconception(
             lambda: _count(LISTACP(_sized(), 10)) + 10, "That counts the shared matrix ten times."
         ),
         Misconception(
@@ -177,6 +207,7 @@ PARAMETERS = QuickCheck.numeric(
             "That counts $A$ as well, which is given and stays.",
         ),
     ),
+    explanation="$mn+2K$: one matrix for all layers, and two numbers in each of them.",
 )
 
 
@@ -236,13 +267,26 @@ GROWTH = QuickCheck.numeric(
     name="unrolling.growth",
     prompt=(
         r"A divergence-free layer with orthonormal rows, $m/n=1/5$, and the identity for a "
-        "denoiser. By which factor does an error in the row space grow in each layer?"
+        "denoiser. By which factor does the *size* of an error in the row space grow in each layer?"
     ),
     answer=_growth,
     misconceptions=(
         Misconception(5, r"That is the gain $n/m$ of the step; the error keeps a share of itself."),
         Misconception(0.8, r"That is $1-m/n$; the gain of the step is $n/m$."),
         Misconception(1, "Only the part of the error that $A$ cannot see stays as it is."),
+        Misconception(
+            lambda: -_growth(),
+            "That is what the error itself is multiplied by. It changes its sign, and its size "
+            "grows by the absolute value.",
+        ),
+        Misconception(
+            lambda: _growth() ** 2,
+            "That is the factor of the *squared* size.",
+        ),
+        Misconception(
+            lambda: Fraction(2),
+            "That was for three unknowns per measurement; here there are five.",
+        ),
     ),
     explanation=r"The layer maps such an error $e$ to $(1-n/m)e$.",
 )
@@ -256,8 +300,9 @@ def _survives(depth: int) -> bool:
 RUN_FOR_EVER = QuickCheck.choice(
     name="unrolling.run-for-ever",
     prompt=(
-        r"Eigenvalues $1$ and $M=4$, a share $w=1/100$ of the error at $M$, one step for all "
-        r"layers. Which of these trained networks may be run for ever?"
+        r"Predict, then try it in the chart. Eigenvalues $1$ and $M=4$, a share $w=1/100$ of the "
+        r"error at $M$, one step for all layers. Which of these trained networks may be run for "
+        "ever?"
     ),
     options=tuple(
         Option(
@@ -266,16 +311,23 @@ RUN_FOR_EVER = QuickCheck.choice(
             feedback,
         )
         for depth, feedback in (
-            (1, r"Here $t=wM/(1-w)$ is far below $1-2/M$: the error at $M$ grows in each layer."),
-            (2, r"Still $t<1-2/M$: the training loss hardly sees the error at $M$."),
-            (3, r"Yes: the deeper the training, the more an error that grows would cost."),
-            (4, r"Yes: $t$ tends to $1$ with the depth, and $1-2/M$ stays."),
+            (
+                1,
+                "One layer makes little of a hundredth of the error, even if it grows. So the step "
+                "is made for the rest of it, and the error at $M$ grows in each layer.",
+            ),
+            (2, "Nor do two layers make enough of it: the training loss hardly sees the error."),
+            (3, "Yes: the deeper the training, the more an error that grows would cost."),
+            (
+                4,
+                r"Yes: what four layers would have made of the error at $M$ the training loss saw.",
+            ),
         )
     ),
     several=True,
     explanation=(
-        r"Compare $t=(wM/(1-w))^{1/(2K-1)}$ with $1-2/M$. Depth in training helps, but for $M>2$ "
-        r"and every depth there is a $w$ that is too small."
+        r"The theorem below says where the line is: $t=(wM/(1-w))^{1/(2K-1)}$ against $1-2/M$. "
+        r"Depth in training helps, but for $M>2$ and every depth there is a $w$ that is too small."
     ),
 )
 

@@ -169,10 +169,10 @@ GAUSSIAN = Theorem(
         up to their order,
 
         $$
-        \eta_k=<<step>>,\qquad k=1,\dots,K,
+        \eta_k=<<step>>
         $$
 
-        and its error per coordinate is
+        for $k=1,\dots,K$, and its error per coordinate is
 
         $$
         v_K=<<quantity>> <<relation>> <<bound>>,

@@ -116,10 +116,10 @@ CHEBYSHEV = Theorem(
         With the steps
 
         $$
-        \eta_k = <<step>>,\qquad k=1,\dots,K,
+        \eta_k = <<step>>
         $$
 
-        the network's output satisfies
+        for $k=1,\dots,K$ the network's output satisfies
 
         $$
         <<quantity>> <<relation>> <<bound>>,\qquad r=<<r>>,
@@ -316,13 +316,13 @@ HARDEST = Theorem(
         Let the eigenvalues of $H$ be the extremal points of the Chebyshev polynomial of $[m,M]$,
 
         $$
-        \lambda_j=<<point>>,\qquad j=0,\dots,K,
+        \lambda_j=<<point>>
         $$
 
-        and let the initial error have squared component $\nu_j=<<weight>>$ in the eigenvector of
-        $\lambda_j$, with $\ell_j$ the Lagrange basis of these points, $T_K$ the Chebyshev
-        polynomial and $\sigma=<<centre>>$. Then every method that evaluates $K$ gradients and
-        combines them linearly, with whatever coefficients, so that it moves from $x_0$ to $x_K$
+        for $j=0,\dots,K$, and let the initial error have squared component $\nu_j=<<weight>>$ in
+        the eigenvector of $\lambda_j$, with $\ell_j$ the Lagrange basis of these points, $T_K$ the
+        Chebyshev polynomial and $\sigma=<<centre>>$. Then every method that evaluates $K$ gradients
+        and combines them linearly, with whatever coefficients, so that it moves from $x_0$ to $x_K$
         within the $K$-dimensional Krylov space of $H$ and the first gradient, satisfies
 
         $$

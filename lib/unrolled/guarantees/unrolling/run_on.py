@@ -80,7 +80,8 @@ RUN_ON = Theorem(
         \eta=<<step>>,\qquad t=<<t>>,
         $$
 
-        and the network that uses it has, after any number $k$ of layers, the error
+        where $t$ weighs the share at $M$ against the rest, and the network that uses it has, after
+        any number $k$ of layers, the error
 
         $$
         <<quantity>> <<relation>> <<bound>>.

@@ -1,8 +1,26 @@
 """Explorables: charts made of sympy expressions that stay interactive without a kernel."""
 
+from unrolled.teaching.explorable.bars import Bars
 from unrolled.teaching.explorable.chart import Panel
+from unrolled.teaching.explorable.control import Selector, Slider
+from unrolled.teaching.explorable.curves import Curves, Sequence
 from unrolled.teaching.explorable.explorable import Explorable, vega_bundle
-from unrolled.teaching.explorable.layers import Bars, Curves, Points, Sequence
-from unrolled.teaching.explorable.slider import Slider
+from unrolled.teaching.explorable.plane import POINTER, Handle, Paths, Segments, Texts
+from unrolled.teaching.explorable.points import Points
 
-__all__ = ["Bars", "Curves", "Explorable", "Panel", "Points", "Sequence", "Slider", "vega_bundle"]
+__all__ = [
+    "POINTER",
+    "Bars",
+    "Curves",
+    "Explorable",
+    "Handle",
+    "Panel",
+    "Paths",
+    "Points",
+    "Segments",
+    "Selector",
+    "Sequence",
+    "Slider",
+    "Texts",
+    "vega_bundle",
+]

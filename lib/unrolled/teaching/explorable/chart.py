@@ -1,35 +1,27 @@
-"""The Vega specification of an explorable: its panels one below the other, one legend each.
+"""The panels of an explorable, each a Vega specification of its own.
 
-Positions are Vega expressions of `width`, so a narrow page folds headings and legends.
+What stands around the axes (titles, names, legends) is HTML; see `page`.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from unrolled.teaching.explorable import look
-from unrolled.teaching.explorable.layers import (
-    Bars,
-    Curves,
-    Expression,
-    Points,
-    Scope,
-    Sequence,
-)
-from unrolled.teaching.explorable.look import Vega
+from unrolled.teaching.explorable.bars import LEFT, Bars
+from unrolled.teaching.explorable.curves import Curves, Sequence
+from unrolled.teaching.explorable.look import Style, Vega
+from unrolled.teaching.explorable.marks import extent
+from unrolled.teaching.explorable.plane import POINTER, Handle, Paths, Segments, Texts
+from unrolled.teaching.explorable.points import Points
+from unrolled.teaching.explorable.scope import Expression, Scope, number
 
-Layer = Curves | Sequence | Points | Bars
+Layer = Curves | Sequence | Points | Bars | Paths | Segments | Texts | Handle
 
-LINE = 18
-TICKS = 24  # below a plot, without and with a label
-AXIS = 44
-GAP = 22
-LEFT = 42  # of a plot, for the labels of its axis
-NARROW = 520
+ON_A_PHONE = 0.75  # of the height elsewhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +35,15 @@ class Panel:
         y_scale: "linear" or "log", of the values; for bars these run from left to right.
         x_domain, y_domain: the ends of the axes, expressions in sliders and columns; by default
             what the data need.  A logarithmic axis must have a domain.
-        height: of the plot, in pixels; bars set their own.
+        x_ticks: words below the horizontal axis, by their places; by default numbers.
+        equal: whether a unit is as long on both axes; one of the domains, both of which must be
+            given, is then widened to fit.
+        height: of the plot, in pixels, on a phone less; bars set their own.
 
     Raises:
-        ValueError: no layers, an unknown scale, no domain on a logarithmic axis, bars beside other
-            layers, or a label used by two layers.
+        ValueError: no layers, an unknown scale, no domain on a logarithmic axis, on one of two
+            axes with equal units, or for words below an axis, bars beside other layers, or a label
+            used by two layers.
     """
 
     layers: tuple[Layer, ...]
@@ -57,6 +53,8 @@ class Panel:
     y_scale: str = "linear"
     x_domain: tuple[Expression, Expression] | None = None
     y_domain: tuple[Expression, Expression] | None = None
+    x_ticks: Mapping[float, str] | None = None
+    equal: bool = False
     height: int = 220
 
     def __post_init__(self) -> None:
@@ -66,10 +64,12 @@ class Panel:
             raise ValueError(f"y_scale must be linear or log, got {self.y_scale}")
         if self.y_scale == "log" and self.y_domain is None:
             raise ValueError("y_domain must be given when y_scale is log")
-        if any(isinstance(layer, Bars) for layer in self.layers):
-            if len(self.layers) > 1:
-                raise ValueError("layers: bars fill a panel alone")
-            object.__setattr__(self, "height", self.layers[0].stride * len(self.layers[0].groups))
+        if self.equal and (self.log or self.x_domain is None or self.y_domain is None):
+            raise ValueError("x_domain and y_domain must be given, and linear, when equal is True")
+        if any(isinstance(layer, Bars) for layer in self.layers) and len(self.layers) > 1:
+            raise ValueError("layers: bars fill a panel alone")
+        if self.bars:
+            object.__setattr__(self, "height", self.bars.height)
         for label in self.labels:
             if self.labels.count(label) > 1:
                 raise ValueError(f"layers: the label {label} is used twice in one panel")
@@ -83,211 +83,186 @@ class Panel:
     def log(self) -> bool:
         return self.y_scale == "log"
 
+    @property
+    def summary(self) -> str:
+        """What is drawn against what, in a few words."""
+        value = self.title or self.y_label
+        return " against ".join(filter(None, (value, self.x_label))) or "values"
 
-def specification(panels: tuple[Panel, ...], scope: Scope, signals: list[Vega]) -> Vega:
-    """The Vega specification of the panels, in which `signals` define every name of the scope.
+    @property
+    def bars(self) -> Bars | None:
+        """The layer of bars that fills the panel, if it is one."""
+        first = self.layers[0]
+        return first if isinstance(first, Bars) else None
 
-    The data set of layer j of panel i is called `panel{i}_layer{j}` and has fields x, y, series.
+
+def styles(panels: tuple[Panel, ...]) -> dict[str, Style]:
+    """How every label looks, the same in all panels.
 
     Raises:
-        ValueError: an expression that cannot be evaluated by Vega.
+        ValueError: a label that is drawn in two ways, or more than can be told apart.
     """
-    data, scales, groups = [], look.styles(_looks(panels)), []
-    signals = [*signals]
-    tops = ["0"]
-    for i, panel in enumerate(panels):
-        names = [f"panel{i}_layer{j}" for j in range(len(panel.layers))]
-        for layer, name in zip(panel.layers, names, strict=True):
-            data.append(layer.data(name, scope))
-        scales += _axes_scales(i, panel, names, scope)
-        header, parts = _header(panel)
-        top, bottom = f"panel{i}_top", panel.height + (AXIS if panel.x_label else TICKS) + GAP
-        signals.append({"name": top, "update": f"{tops[-1]} + {header}"})
-        tops.append(f"{top} + {bottom}")
-        groups.append(_group(i, panel, names, parts))
-    signals.append({"name": "height", "update": f"{tops[-1]} - {GAP}"})
-    return {
-        "width": 640,
-        "padding": 2,
-        "autosize": "pad",
-        "background": None,
-        "signals": signals,
-        "data": data,
-        "scales": scales,
-        "marks": groups,
-        "config": look.config(),
-    }
-
-
-def _looks(panels: tuple[Panel, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for layer in (layer for panel in panels for layer in panel.layers):
         for label in layer.labels:
             if found.setdefault(label, layer.look) != layer.look:
                 raise ValueError(f"layers: {label} is both {found[label]} and {layer.look}")
-    return found
+    return look.styles(found)
 
 
-def _axes_scales(i: int, panel: Panel, names: list[str], scope: Scope) -> list[Vega]:
-    def domain(given: tuple[Expression, Expression] | None, field: str) -> Any:
-        if given is not None:
-            return {"signal": f"[{', '.join(scope.code(bound) for bound in given)}]"}
-        fields = [
-            "above" if field == "y" and layer.look == "area" else field for layer in panel.layers
-        ]
-        pairs = zip(names, fields, strict=True)
-        return {"fields": [{"data": name, "field": field} for name, field in pairs]}
-
-    value = {"type": panel.y_scale, "domain": domain(panel.y_domain, "y")}
-    if panel.y_domain is None:
-        value["nice"] = True
-    if isinstance(panel.layers[0], Bars):
-        room = {"signal": f"[{-LEFT}, width - 76]"}  # the values stand to the right of the bars
-        return [{"name": f"x{i}", **value, "range": room}]
-    across = {"type": "linear", "domain": domain(panel.x_domain, "x"), "zero": False}
-    return [
-        {"name": f"x{i}", **across, "range": {"signal": "[0, width]"}},
-        {"name": f"y{i}", **value, "range": [panel.height, 0]},
-    ]
-
-
-def _header(panel: Panel) -> tuple[str, list[Vega]]:
-    """The height of what stands above a plot, as Vega code, and the marks and legend there."""
-    parts = []  # from top to bottom
-    if panel.title:
-        parts.append(_text(panel.title, "bold", "text"))
-    if panel.y_label:
-        parts.append(_text(panel.y_label, "normal", "muted"))
-    if len(panel.labels) > 1:
-        parts.append(_legend(panel.labels))
-    above = "8"
-    for height, part in reversed(parts):
-        above = f"{above} + {height}"
-        if "legendX" in part:
-            part["legendY"] = {"signal": f"-({above})"}
-        else:
-            part["encode"]["update"]["y"] = {"signal": f"-({above})"}
-    return above, [part for _, part in parts]
-
-
-def _legend(labels: tuple[str, ...]) -> tuple[str, Vega]:
-    column = 6.6 * max(map(len, labels)) + 42
-    columns = f"clamp(floor((width + {LEFT}) / {column:.0f}), 1, {len(labels)})"
-    size = "scale('shape', datum.value) === 'stroke' ? 280 : 70"
-    legend = {
-        "orient": "none",
-        "legendX": -LEFT,
-        "direction": "horizontal",
-        "columns": {"signal": columns},
-        "stroke": "colour",
-        "fill": "fill",
-        "strokeDash": "dash",
-        "shape": "shape",
-        "values": list(labels),
-        "encode": {"symbols": {"update": {"size": {"signal": size}}}},
-    }
-    return f"({LINE + 2} * ceil({len(labels)} / {columns}) + 4)", legend
-
-
-def _text(text: str, weight: str, ink: str) -> tuple[str, Vega]:
-    wide, narrow = textwrap.wrap(text, 84), textwrap.wrap(text, 40)
-    lines = [json.dumps(wrapped, ensure_ascii=False) for wrapped in (narrow, wide)]
-    encode = {
-        "x": {"value": -LEFT},
-        "text": {"signal": f"width < {NARROW} ? {lines[0]} : {lines[1]}"},
-        "baseline": {"value": "top"},
-        "fontWeight": {"value": weight},
-        "fontSize": {"value": look.FONT + 1 if weight == "bold" else look.FONT},
-        "lineHeight": {"value": LINE},
-        "fill": {"value": look.colour(ink)},
-    }
-    height = f"{LINE} * (width < {NARROW} ? {len(narrow)} : {len(wide)})"
-    return f"({height})", {"type": "text", "encode": {"update": encode}}
-
-
-def _group(i: int, panel: Panel, names: list[str], header: list[Vega]) -> Vega:
-    x, y = f"x{i}", f"y{i}"
-    size = {"width": {"signal": "width"}, "height": {"value": panel.height}}
-    drawn = [
-        layer.drawn(name, x, y, log=panel.log)
-        for layer, name in zip(panel.layers, names, strict=True)
-    ]
-    # Dots on the frame stay whole; what lies outside the axes is cut off.
-    edge = f"'M-9,-9H' + (width + 9) + 'V{panel.height + (0 if panel.log else 9)}H-9Z'"
-    marks = [{"type": "group", "clip": {"path": {"signal": edge}}, "marks": drawn}]
-    bars = isinstance(panel.layers[0], Bars)
-    values = {"scale": x if bars else y, "orient": "bottom" if bars else "left", "grid": True}
-    values |= _ticks(panel)
-    if bars:
-        axes = [values | {"title": panel.x_label or None}]
-        marks += _bar_texts(panel.layers[0], names[0], x, panel)
-    else:
-        # Room for labels is fixed, so that the left edges of all plots lie in line.
-        values |= {"minExtent": LEFT - 4, "maxExtent": LEFT - 4}
-        ticks = {"signal": "ceil(width / 80)"}
-        across = {"scale": x, "orient": "bottom", "tickCount": ticks}
-        across["title"] = panel.x_label or None
-        if any(isinstance(layer, Sequence) and layer.x is None for layer in panel.layers):
-            across["tickMinStep"] = 1  # between integers there is nothing
-        axes = [across, values]
+def common(styles: Mapping[str, Style], signals: list[Vega]) -> Vega:
+    """What all panels of an explorable share: `signals` define every name that they speak of."""
     return {
-        "type": "group",
-        "encode": {"update": {**size, "y": {"signal": f"panel{i}_top"}}},
-        "signals": [{"name": "height", "update": f"{panel.height}"}],  # the grid's, not the chart's
-        "axes": axes,
-        "legends": [part for part in header if "legendX" in part],
-        "marks": [*marks, *(part for part in header if "legendX" not in part)],
+        "width": 640,
+        "padding": 2,
+        "autosize": "pad",
+        "background": None,
+        "signals": [
+            *signals,
+            {"name": "phone", "value": False},
+            {"name": "isolated", "value": None},  # the label of the series that is looked at alone
+            *({"name": symbol.name, "value": 0} for symbol in POINTER),
+        ],
+        "scales": look.scales(styles),
+        "config": look.config(),
     }
 
 
-def _bar_texts(bars: Bars, name: str, x: str, panel: Panel) -> list[Vega]:
-    baseline = (1 if panel.log else 0) if bars.baseline is None else bars.baseline
-    line = {
-        "x": {"scale": x, "value": baseline},
-        "y": {"value": 0},
-        "y2": {"value": panel.height},
-        "stroke": {"value": look.colour("muted")},
+def specification(i: int, panel: Panel, scope: Scope) -> Vega:
+    """What panel i adds to the specification that all share.
+
+    The data set of its layer j is called `panel{i}_layer{j}` and has fields x, y, series.
+
+    Raises:
+        ValueError: an expression that cannot be evaluated by Vega.
+    """
+    names = [f"panel{i}_layer{j}" for j in range(len(panel.layers))]
+    layers = list(zip(names, panel.layers, strict=True))
+    height = f"phone ? {round(ON_A_PHONE * panel.height)} : {panel.height}"
+    signals = [{"name": "height", "update": str(panel.height) if panel.bars else height}]
+    if panel.equal:
+        signals += _equal(panel, scope)
+    marks = {name: layer.drawn(name, "x", "y", log=panel.log) for name, layer in layers}
+    handles = [name for name, layer in layers if isinstance(layer, Handle)]
+    for name, layer in layers:
+        if isinstance(layer, Handle):
+            signals += layer.signals(name, scope).values()
+    # Dots on the frame stay whole; what lies outside the axes is cut off.
+    left = -9 - (LEFT if panel.bars else 0)
+    below = 0 if panel.log else 9
+    edge = f"'M{left},-9H' + (width + 9) + 'V' + (height + {below}) + 'H{left}Z'"
+    inside = [mark for name, mark in marks.items() if name not in handles]
+    return {
+        "signals": signals,
+        "data": [layer.data(name, scope) for name, layer in layers],
+        "scales": _scales(panel, names, scope),
+        "axes": _axes(panel),
+        "marks": [
+            {"type": "group", "clip": {"path": {"signal": edge}}, "marks": inside},
+            *(marks[name] for name in handles),
+            *(panel.bars.texts(names[0], log=panel.log) if panel.bars else ()),
+        ],
     }
-    number = {
-        "x": {"signal": "width"},
-        "y": {"field": "top", "offset": (bars.bar - 3) / 2},
-        "text": {"signal": look.number_label("datum.y")},
-        "align": {"value": "right"},
-        "baseline": {"value": "middle"},
-        "fontSize": {"value": look.FONT},
-        "fill": {"value": look.colour("text")},
+
+
+def whole(shared: Vega, panel: Vega) -> Vega:
+    """The complete specification of a panel; the front end puts it together in the same way."""
+    lists = {name: [*shared[name], *panel[name]] for name in ("signals", "scales")}
+    return {**shared, **panel, **lists}
+
+
+def front(i: int, panel: Panel, scope: Scope) -> Vega:
+    """What the front end needs to know of a panel besides its specification."""
+    names = [f"panel{i}_layer{j}" for j in range(len(panel.layers))]
+    layers = list(zip(names, panel.layers, strict=True))
+    along = Curves | Sequence | Points
+    return {
+        "labels": panel.labels,
+        "bars": [name for name, layer in layers if isinstance(layer, Bars)],
+        "along": [name for name, layer in layers if isinstance(layer, along)],
+        "summary": panel.summary,
+        "x": panel.x_label or "x",
+        "ticks": {f"{place:g}": text for place, text in (panel.x_ticks or {}).items()},
+        "handles": {
+            name: {index: one["name"] for index, one in layer.signals(name, scope).items()}
+            for name, layer in layers
+            if isinstance(layer, Handle)
+        },
     }
-    headings = [
-        {
-            "type": "text",
-            "encode": {
-                "update": {
-                    "x": {"value": -LEFT},
-                    "y": {"value": g * bars.stride + bars.heading - 5},
-                    "text": {"value": group},
-                    "fontSize": {"value": look.FONT},
-                    "fill": {"value": look.colour("text")},
-                }
-            },
-        }
-        for g, group in enumerate(bars.groups)
-    ]
-    return [
-        {"type": "rule", "encode": {"update": line}},
-        {"type": "text", "from": {"data": name}, "encode": {"update": number}},
-        *headings,
-    ]
+
+
+def _equal(panel: Panel, scope: Scope) -> list[Vega]:
+    """The signals x_ends and y_ends: the domains, one of them widened about its middle."""
+    signals = []
+    ends = {"x": panel.x_domain, "y": panel.y_domain}
+    for axis, domain in ends.items():
+        low, high = map(scope.code, domain or ())
+        signals.append({"name": f"{axis}_middle", "update": f"({low} + {high}) / 2"})
+        signals.append({"name": f"{axis}_span", "update": f"{high} - {low}"})
+    unit = "min(width / x_span, height / y_span)"
+    for axis, length in (("x", "width"), ("y", "height")):
+        middle, half = f"{axis}_middle", f"{length} / (2 * {unit})"
+        ends_of = f"[{middle} - {half}, {middle} + {half}]"
+        signals.append({"name": f"{axis}_ends", "update": ends_of})
+    return signals
+
+
+def _scales(panel: Panel, names: list[str], scope: Scope) -> list[Vega]:
+    def domain(axis: str) -> Vega:
+        given = panel.x_domain if axis == "x" else panel.y_domain
+        if panel.equal:
+            return {"domain": {"signal": f"{axis}_ends"}, "zero": False}
+        if given is not None:
+            return {"domain": {"signal": scope.listed([*given])}, "zero": False}
+        data = [
+            {"data": name, "field": field}
+            for name, layer in zip(names, panel.layers, strict=True)
+            for field in extent(layer.look, axis)
+            if layer.labels
+        ]
+        return {"domain": {"fields": data}, "zero": axis == "y"}
+
+    value = {"type": panel.y_scale, **domain("y"), "nice": panel.y_domain is None}
+    if panel.log:
+        del value["zero"]
+    if panel.bars:
+        room = {"signal": f"[{-LEFT}, width - 76]"}  # the values stand to the right of the bars
+        return [{"name": "x", **value, "range": room}]
+    across = {"name": "x", "type": "linear", **domain("x"), "range": {"signal": "[0, width]"}}
+    return [across, {"name": "y", **value, "range": {"signal": "[height, 0]"}}]
+
+
+def _axes(panel: Panel) -> list[Vega]:
+    values = {"scale": "y", "orient": "left", "grid": True, **_ticks(panel)}
+    if panel.bars:
+        return [values | {"scale": "x", "orient": "bottom", "title": panel.x_label or None}]
+    # Room for labels is fixed, so that the left edges of all plots lie in line.
+    values |= {"minExtent": LEFT - 4, "maxExtent": LEFT - 4}
+    across: Vega = {"scale": "x", "orient": "bottom", "title": panel.x_label or None}
+    across["tickCount"] = {"signal": "ceil(width / 80)"}
+    if panel.x_ticks:
+        words = {f"{place:g}": text for place, text in panel.x_ticks.items()}
+        text = f"{json.dumps(words, ensure_ascii=False)}[datum.value]"
+        across["values"] = [float(place) for place in panel.x_ticks]
+        across["encode"] = {"labels": {"update": {"text": {"signal": text}}}}
+        across["labelFlush"] = False
+    elif any(isinstance(layer, Sequence) and layer.x is None for layer in panel.layers):
+        across["tickMinStep"] = 1  # between integers there is nothing
+    return [across, values]
 
 
 def _ticks(panel: Panel) -> Vega:
     if not panel.log:
         return {"tickCount": max(2, panel.height // 45)}
-    label = {"update": {"text": {"signal": look.tick_label("datum.value")}}}
-    ticks: Vega = {"encode": {"labels": label}}
-    if not any(getattr(bound, "free_symbols", None) for bound in panel.y_domain):
-        low, high = (float(bound) for bound in panel.y_domain)
+    label = look.tick_label("datum.value")
+    ticks: Vega = {}
+    bounds = panel.y_domain or ()
+    if not any(getattr(bound, "free_symbols", None) for bound in bounds):
+        low, high = (number(bound, {}) for bound in bounds)
         first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
         if last - first >= 2:
             step = math.ceil((last - first) / 5)
             ticks["values"] = [float(f"1e{k}") for k in range(last, first - 1, -step)]
-    return ticks
+    if not ticks:  # between powers of ten there may be too many
+        label = f"{look.leading('datum.value')} ? ({label}) : ''"
+    return ticks | {"encode": {"labels": {"update": {"text": {"signal": label}}}}}

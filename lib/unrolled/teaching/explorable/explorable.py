@@ -6,10 +6,7 @@ and nothing is precomputed but what the expressions themselves look up in rows.
 
 from __future__ import annotations
 
-import base64
-import gzip
 import html
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -24,16 +21,19 @@ import sympy
 import traitlets
 import vl_convert
 
-from unrolled.teaching.explorable.chart import Panel, specification
-from unrolled.teaching.explorable.layers import Bars, Evaluated, Scope
-from unrolled.teaching.explorable.look import Vega
+from unrolled.teaching.explorable import chart
+from unrolled.teaching.explorable.chart import Panel
+from unrolled.teaching.explorable.control import Control, signal
+from unrolled.teaching.explorable.look import Style, Vega
+from unrolled.teaching.explorable.page import controls_html, packed, panel_html
+from unrolled.teaching.explorable.plane import Handle
 from unrolled.teaching.explorable.rows import Table, columns_of, places, rounded, setting
-from unrolled.teaching.explorable.slider import Slider, signal
+from unrolled.teaching.explorable.scope import Evaluated, Expression, Scope, number
 from unrolled.teaching.text import to_html
 
 STATIC = Path(__file__).parent.parent / "static"
-# Marks of one look, one after the other: a group can say once how they look.
-_ALIKE = r'(<path transform="[^"]*" d="[^"]*")( [^>]*)/>(?:<path transform="[^"]*" d="[^"]*"\2/>)+'
+
+Settings = Mapping[sympy.Symbol, float | str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +46,14 @@ class Explorable:
 
     Attributes:
         name: unique on a page, such as "convergence.polynomials".
-        title: one line above the sliders.
+        title: one line above the panels.
         alt: what the chart shows, for readers who do not see it.
         caption: what to see in it; Markdown with $mathematics$.
-        sliders: what the reader moves.
-        panels: what is drawn, one below the other.
+        sliders: what the reader moves: sliders and selectors.
+        panels: what is drawn.
+        columns: how many panels stand side by side on a wide page; the last one takes what is left.
+        readings: name to expression in sliders and columns: numbers in a line above the sliders,
+            which a screen reader hears when they change.
         rows: a table (DataFrame or mapping of columns), one row for each combination of the values
             of those sliders that have a column in it, and any further columns of finite numbers.
         digits: significant digits that are kept of each number in `rows`.
@@ -58,7 +61,8 @@ class Explorable:
     Raises:
         ValueError: a symbol that is no slider, column or axis; a function that Vega cannot
             compute; rows that lack or repeat a setting; an empty alt text, title or caption; two
-            sliders with one symbol.
+            sliders with one symbol; a handle that sets what no slider does; columns that are not
+            positive.
 
     Example:
         >>> import sympy
@@ -88,8 +92,10 @@ class Explorable:
     title: str
     alt: str
     caption: str
-    sliders: tuple[Slider, ...]
+    sliders: tuple[Control, ...]
     panels: tuple[Panel, ...]
+    columns: int = 1
+    readings: Mapping[str, Expression] = field(default_factory=dict)
     rows: Table | None = field(default=None, repr=False)
     digits: int = 6
 
@@ -104,8 +110,10 @@ class Explorable:
             raise ValueError("sliders and panels must not be empty")
         if len(set(names)) < len(names):
             raise ValueError(f"sliders must have different symbols, got {', '.join(names)}")
+        if self.columns < 1:
+            raise ValueError(f"columns must be positive, got {self.columns}")
         to_html(self.caption)  # these raise what is wrong with a formula and with an expression
-        self.specification()
+        self.specifications()
 
     @cached_property
     def _columns(self) -> dict[str, np.ndarray]:
@@ -126,7 +134,7 @@ class Explorable:
         }
 
     @cached_property
-    def _choosing(self) -> tuple[Slider, ...]:
+    def _choosing(self) -> tuple[Control, ...]:
         """The sliders that choose a row."""
         return tuple(s for s in self.sliders if self.rows is not None and s.name in self.rows)
 
@@ -135,11 +143,12 @@ class Explorable:
         sizes = [len(slider.values) for slider in self._choosing]
         return [math.prod(sizes[j + 1 :]) for j in range(len(sizes))]
 
-    def evaluate(self, settings: Mapping[sympy.Symbol, float] | None = None) -> list[Evaluated]:
+    def evaluate(self, settings: Settings | None = None) -> list[Evaluated]:
         """Evaluate every expression here, as the browser does.
 
         Args:
-            settings: values of sliders by their symbol; others stay at their start.
+            settings: values of sliders, names or places of selectors, by their symbol; others stay
+                at their start.
 
         Returns:
             For each panel, label to (x, y), float64 arrays of one length.
@@ -147,27 +156,67 @@ class Explorable:
         Raises:
             ValueError: a symbol that has no slider or a value that its slider does not offer.
         """
-        values = {slider.name: float(slider.start) for slider in self.sliders}
-        known = {slider.symbol: slider for slider in self.sliders}
-        for symbol, value in (settings or {}).items():
-            if symbol not in known:
-                names = ", ".join(map(str, known))
-                raise ValueError(f"settings has {symbol!r}, no slider's symbol; these are {names}")
-            if float(value) not in known[symbol].values:
-                raise ValueError(f"{symbol} must be one of {known[symbol].values}, got {value}")
-            values[symbol.name] = float(value)
-        place = [s.values.index(values[s.name]) for s in self._choosing]
-        row = sum(i * stride for i, stride in zip(place, self._strides, strict=True))
-        values |= {name: float(column[row]) for name, column in self._columns.items()}
+        values = self._values(settings)
         return [
             {label: xy for layer in panel.layers for label, xy in layer.evaluate(values).items()}
             for panel in self.panels
         ]
 
-    def specification(self) -> Vega:
-        """The Vega specification of the chart; data sets are called `panel{i}_layer{j}`."""
+    def read(self, settings: Settings | None = None) -> dict[str, float]:
+        """The readings at a setting, by their names; the settings are those of `evaluate`."""
+        values = self._values(settings)
+        return {name: number(reading, values) for name, reading in self.readings.items()}
+
+    def dragged(
+        self, handle: Handle, x: float, y: float, settings: Settings | None = None
+    ) -> dict[sympy.Symbol, float]:
+        """What a drag of a handle to the point (x, y) sets, as the browser does.
+
+        Returns:
+            The value of every symbol that the handle sets, one of its slider's.
+        """
+        targets = handle.targets(self._values(settings), x, y)
+        known = {slider.symbol: slider for slider in self.sliders}
+        return {
+            symbol: known[symbol].values[known[symbol].nearest(target)]
+            for symbol, target in targets.items()
+        }
+
+    def _values(self, settings: Settings | None) -> dict[str, float]:
+        """The value of every name at a setting."""
+        place = {slider.symbol: slider.start_index for slider in self.sliders}
+        known = {slider.symbol: slider for slider in self.sliders}
+        for symbol, value in (settings or {}).items():
+            if symbol not in known:
+                names = ", ".join(map(str, known))
+                raise ValueError(f"settings has {symbol!r}, no slider's symbol; these are {names}")
+            place[symbol] = known[symbol].index(value)
+        pairs = zip(self._choosing, self._strides, strict=True)
+        row = sum(place[slider.symbol] * stride for slider, stride in pairs)
+        values = {slider.name: slider.values[place[slider.symbol]] for slider in self.sliders}
+        return values | {name: float(column[row]) for name, column in self._columns.items()}
+
+    def specifications(self) -> list[Vega]:
+        """The Vega specification of each panel; data sets are called `panel{i}_layer{j}`."""
+        return [chart.whole(self._common, panel) for panel in self._panels]
+
+    @cached_property
+    def _panels(self) -> list[Vega]:
+        return [chart.specification(i, p, self._scope) for i, p in enumerate(self.panels)]
+
+    @cached_property
+    def _styles(self) -> dict[str, Style]:
+        return chart.styles(self.panels)
+
+    @cached_property
+    def _scope(self) -> Scope:
         names = {slider.name: slider.signal for slider in self.sliders}
         names |= {name: signal(name) for name in self._columns}
+        return Scope(sliders=self.sliders, names=names)
+
+    @cached_property
+    def _common(self) -> Vega:
+        """What the specifications of all panels share."""
         signals = [one for slider in self.sliders for one in slider.signals()]
         if self._columns:
             terms = [
@@ -178,7 +227,9 @@ class Explorable:
         for name, column in self._columns.items():
             signals.append({"name": f"{signal(name)}_column", "value": _numbers(column)})
             signals.append({"name": signal(name), "update": f"{signal(name)}_column[row]"})
-        return specification(self.panels, Scope(sliders=self.sliders, names=names), signals)
+        for j, reading in enumerate(self.readings.values()):
+            signals.append({"name": f"reading{j}", "update": self._scope.code(reading)})
+        return chart.common(self._styles, signals)
 
     @cached_property
     def widget(self) -> ExplorableView:
@@ -191,25 +242,27 @@ class Explorable:
 
     def page(self) -> str:
         """The HTML for the site: a picture of the start, which a script brings to life."""
-        chart = self.specification()
-        sliders = [
-            {"signal": s.index_signal, "label": s.label, "shown": s.shown, "start": s.start_index}
-            for s in self.sliders
-        ]
-        bars = [
-            f"panel{i}_layer0"
-            for i, panel in enumerate(self.panels)
-            if isinstance(panel.layers[0], Bars)
-        ]
-        payload = {"alt": self.alt, "sliders": sliders, "bars": bars, "spec": chart}
-        start = ", ".join(f"{s.label}: {s.shown[s.start_index]}" for s in self.sliders)
+        panels = []
+        for i, (panel, whole) in enumerate(zip(self.panels, self.specifications(), strict=True)):
+            alt = panel.summary if i else self.alt
+            panels.append(panel_html(panel, self._styles, whole, alt, f"{self.name}-{i}"))
+        payload = {
+            "controls": [slider.front() for slider in self.sliders],
+            "readings": list(self.readings),
+            "common": self._common,
+            "panels": [
+                {**chart.front(i, panel, self._scope), "spec": spec}
+                for i, (panel, spec) in enumerate(zip(self.panels, self._panels, strict=True))
+            ],
+        }
         return (
             f'<div class="unrolled-explorable" id="{html.escape(self.name)}">\n'
             f'<p class="unrolled-explorable-title">{html.escape(self.title)}</p>\n'
-            f'<div class="unrolled-explorable-sliders"><p>{html.escape(start)}</p></div>\n'
-            f'<div class="unrolled-explorable-chart">{_picture(chart, self.alt, self.name)}</div>\n'
+            f'<div class="unrolled-explorable-panels" data-columns="{self.columns}">\n'
+            f"{''.join(panels)}</div>\n"
+            f"{controls_html(self.sliders, self.read())}"
             f'<div class="unrolled-explorable-caption">{to_html(self.caption)}</div>\n'
-            f'<script type="application/gzip">{_packed(payload)}</script>\n'
+            f'<script type="application/gzip">{packed(payload)}</script>\n'
             "</div>"
         )
 
@@ -218,7 +271,9 @@ class ExplorableView(anywidget.AnyWidget):
     """An explorable in a notebook: the same page, brought to life by the same script."""
 
     _esm = STATIC / "explorable.js"
-    _css = (STATIC / "unrolled.css").read_text() + (STATIC / "explorable.css").read_text()
+    _css = "".join(
+        (STATIC / f"{name}.css").read_text() for name in ("unrolled", "explorable", "notebook")
+    )
     page = traitlets.Unicode().tag(sync=True)
     vega = traitlets.Unicode().tag(sync=True)
 
@@ -231,22 +286,3 @@ def vega_bundle() -> str:
 
 def _numbers(column: np.ndarray) -> list[float | int]:
     return [int(value) if value.is_integer() else value for value in column.tolist()]
-
-
-def _packed(value: Any) -> str:
-    """JSON, compressed and in base64: a third of its length, and fit to stand inside a script."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
-
-
-def _picture(chart: Vega, alt: str, name: str) -> str:
-    """The chart at the start as SVG, one image to a screen reader, its ids unlike any other's."""
-    svg = vl_convert.vega_to_svg(chart)
-    svg = re.sub(r' (aria-[a-z]+|role|pointer-events|font-family)="[^"]*"', "", svg)
-    svg = re.sub(r' (opacity|stroke-width)="1"', "", svg)
-    svg = re.sub(r"var\((--[\w-]+), #\w+\)", r"var(\1)", svg)  # the page defines them
-    svg = re.sub(r' (d|transform)="[^"]*"', lambda path: re.sub(r"(\.\d)\d+", r"\1", path[0]), svg)
-    svg = re.sub(_ALIKE, lambda run: f"<g{run[2]}>{run[0].replace(run[2], '')}</g>", svg)
-    ids = {clip: f"{name}-clip{i}" for i, clip in enumerate(re.findall(r'id="(clip\d+)"', svg))}
-    svg = re.sub(r'(?<=["#])clip\d+(?=[")])', lambda clip: ids[clip[0]], svg)
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(alt)}" ', 1)

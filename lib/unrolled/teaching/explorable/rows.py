@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.teaching.explorable.slider import Slider
+from unrolled.teaching.explorable.control import Control
 
 # A DataFrame or a mapping of columns.
 Table = Mapping[str, Sequence[Any]]
@@ -31,7 +31,7 @@ def rounded(name: str, column: Iterable[float], digits: int) -> np.ndarray:
     return np.array([float(f"{value:.{digits}g}") for value in column.tolist()])
 
 
-def places(columns: Mapping[str, np.ndarray], sliders: Sequence[Slider]) -> list[Place]:
+def places(columns: Mapping[str, np.ndarray], sliders: Sequence[Control]) -> list[Place]:
     """For every row, where the values of its slider columns lie on the sliders' grids.
 
     Raises:
@@ -53,6 +53,6 @@ def places(columns: Mapping[str, np.ndarray], sliders: Sequence[Slider]) -> list
     return result
 
 
-def setting(sliders: Sequence[Slider], place: Place) -> str:
+def setting(sliders: Sequence[Control], place: Place) -> str:
     """A setting of the sliders in words, for messages."""
     return ", ".join(f"{s.name} = {s.values[i]:g}" for s, i in zip(sliders, place, strict=True))

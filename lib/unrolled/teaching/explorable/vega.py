@@ -157,6 +157,10 @@ class _VegaPrinter(Printer):
             code = value if condition == True else f"({self._print(condition)} ? {value} : {code})"  # noqa: E712
         return code
 
+    def _print_ITE(self, expression: sympy.ITE) -> str:
+        condition, value, other = map(self._print, expression.args)
+        return f"({condition} ? {value} : {other})"
+
     def _print_BooleanTrue(self, _: sympy.Basic) -> str:
         return "true"
 

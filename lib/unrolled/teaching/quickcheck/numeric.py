@@ -94,7 +94,7 @@ class Numeric(QuickCheck):
             return Grade(None, str(error))
         if abs(value - answer["value"]) <= answer["margin"]:
             return Grade(True, self.explanation)
-        for misconception, wrong in zip(self.misconceptions, answer["misconceptions"], strict=True):
+        for misconception, wrong in zip(self._slips(), answer["misconceptions"], strict=True):
             if abs(value - wrong["value"]) <= wrong["margin"]:
                 return Grade(False, misconception.feedback)
         close = abs(value - answer["value"]) <= answer["near"]
@@ -145,12 +145,20 @@ class Numeric(QuickCheck):
             "margin": margin,
             "near": max(NEAR * abs(value), 3 * margin),
             "close": "Close, but not exact." if exact else "Close, but not close enough.",
-            "misconceptions": [
-                self._recognise(misconception, margin) for misconception in self.misconceptions
-            ],
+            "misconceptions": [self._recognise(slip, margin) for slip in self._slips()],
             "shown": to_html(f"${shown}$", inline=True),
             "explanation": optional_html(self.explanation),
         }
+
+    def _slips(self) -> list[Misconception]:
+        """The misconceptions, then what may go wrong with any number."""
+        key = self.key()
+        slips = [Misconception(-key, "The size is right. What about the sign?")]
+        if key != 0:
+            slips.append(Misconception(1 / key, "That is one divided by the answer."))
+        if abs(key) <= 1:
+            slips.append(Misconception(100 * key, "That is in percent. Give the number itself."))
+        return [*self.misconceptions, *(slip for slip in slips if slip.value != key)]
 
     def _recognise(self, misconception: Misconception, margin: float) -> dict[str, Any]:
         value = float(_number(misconception.value, "misconception"))

@@ -1,0 +1,50 @@
+"""What the expressions of a layer may speak of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import sympy
+
+from unrolled.teaching.explorable.control import Control
+from unrolled.teaching.explorable.vega import numeric, printed
+
+Expression = sympy.Expr | float | int
+Evaluated = dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """The controls, and the Vega code of every known name."""
+
+    sliders: tuple[Control, ...]
+    names: Mapping[str, str]
+
+    def code(self, expression: Expression) -> str:
+        """The expression in Vega's language.
+
+        Raises:
+            ValueError: an expression that has no such form.
+        """
+        return printed(expression, self.names)
+
+    def listed(self, expressions: list[Expression]) -> str:
+        """The list of the expressions in Vega's language."""
+        return f"[{', '.join(map(self.code, expressions))}]"
+
+    def along(self, symbol: sympy.Symbol, code: str) -> Scope:
+        """The scope in which the symbol of an axis is known too.
+
+        Raises:
+            ValueError: a symbol that already means something else.
+        """
+        if symbol.name in self.names:
+            raise ValueError(f"{symbol} is an axis, but also a slider or a column")
+        return Scope(sliders=self.sliders, names={**self.names, symbol.name: code})
+
+
+def number(expression: Expression, values: Mapping[str, float]) -> float:
+    """The value of an expression without an axis."""
+    return float(numeric(expression)(values))
