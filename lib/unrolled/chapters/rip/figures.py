@@ -32,14 +32,17 @@ from unrolled.signals import nmse
 
 
 def hand_table(cosine: str, *signal: int, share: str = "1", depth: int = 3) -> Markdown:
-    """The layers of `by_hand` as a table; fractions are given as text, such as "1/3"."""
-    lines = [
-        r"| layer | input $u$ | threshold $\theta$ | output $x$ | error | certificate |",
-        "|--:|:--|:--|:--|:--|:--|",
-    ]
+    """The layers of `by_hand` as a table; fractions are given as text, such as "1/3".
+
+    The certificate is for whole thresholds and stands only beside those.
+    """
+    titles = ["layer", "input $u$", r"threshold $\theta$", "output $x$", "error", "certificate"]
+    titles = titles if sp.Rational(share) == 1 else titles[:-1]
+    lines = [f"| {' | '.join(titles)} |", "|--:|" + ":--|" * (len(titles) - 1)]
     layers = by_hand(sp.Rational(cosine), signal, share=sp.Rational(share), depth=depth)
     for k, layer in enumerate(layers, start=1):
-        lines.append(f"| {k} | " + " | ".join(f"${_exact(value)}$" for value in layer) + " |")
+        values = " | ".join(f"${_exact(value)}$" for value in layer[: len(titles) - 1])
+        lines.append(f"| {k} | {values} |")
     return Markdown("\n".join(lines) + "\n")
 
 
