@@ -178,10 +178,11 @@ def polynomials() -> Explorable:
         title="What the layers together do to each eigenvalue",
         alt=(
             "Curves of the error factor |p(λ)| over the eigenvalues from 1 to κ. The best "
-            "constant step leaves both ends of the spectrum nearly untouched; Chebyshev steps push "
+            "constant step leaves most at both ends of the spectrum; Chebyshev steps push "
             "all of it below one level; Gauss-node and trained steps are close to each other and "
-            "smallest where the error sits. Bars below show that, but for the constant step, the "
-            "product of the layers' rates is far larger than what the layers achieve together."
+            "smallest where the error sits. Bars below show that, with two layers or more and but "
+            "for the constant step, the product of the layers' rates is far larger than what the "
+            "layers achieve together."
         ),
         caption=(
             r"Above: $|p(\lambda)|$, the factor by which $K$ layers multiply the error at "

@@ -34,7 +34,7 @@ IDEAS = (
     Idea(
         words=(
             "Together the layers are a polynomial. Chebyshev's is the best in the worst case, and "
-            "no method that evaluates as many gradients does better on the hardest instance."
+            "no method that combines as many gradients does better on the hardest instance."
         ),
         theorems=(CHEBYSHEV, HARDEST, HEAVY_BALL),
         breaks="Eigenvalues outside the interval, noise, or one more gradient.",

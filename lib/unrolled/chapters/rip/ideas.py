@@ -19,7 +19,8 @@ IDEAS = (
     Idea(
         words=(
             "Thresholds that outweigh what leaks from one entry to the others keep every wrong "
-            "entry at zero, and the error falls from layer to layer."
+            "entry at zero. With few entries the error falls from layer to layer, down to what "
+            "noise and tail leave."
         ),
         theorems=(FIXED_THRESHOLDS, FIXED_THRESHOLDS_SUPPORT),
         breaks="Smaller thresholds, or entries, noise or leakage that are more than was told.",

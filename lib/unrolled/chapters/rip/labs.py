@@ -327,7 +327,7 @@ def summarise(result: Certified) -> str:
     wrong = int(measured.false_positives.sum())
     flags = f"{wrong:,} false positives in all layers together" if wrong else "no false positive"
     lines = [
-        rf"$\mu$ = {result.mu:.3f}. The certificate changes by $(2s-1)\mu$ = "
+        rf"$\mu$ = {result.mu:.3f}. The certificate is multiplied by $(2s-1)\mu$ = "
         f"**{result.rate:.3f}** a layer; it falls for {_up_to(result.most)}. Isometry constants "
         rf"({orders}) and the weights $A^\top$ would give "
         f"{'' if known else 'at most '}**{result.isometry_rate:.3f}**.",

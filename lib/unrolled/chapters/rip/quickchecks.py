@@ -159,7 +159,7 @@ SPARSITY = QuickCheck.numeric(
     ),
     explanation=(
         r"The errors of the others sum to $s-1$ times $E$, and $s$ thresholds are $s$ times "
-        r"$E/10$: the sum of the errors changes by at most $(2s-1)\mu$, $\mu=1/10$."
+        r"$E/10$: the sum of the errors is multiplied by at most $(2s-1)\mu$, $\mu=1/10$."
     ),
 )
 
@@ -368,7 +368,7 @@ CONSTANT = QuickCheck.numeric(
         ),
         Misconception(
             1 / sp.sqrt(2),
-            r"That is the least of what thresholds computed from the data ask, of a constant of "
+            r"That is what thresholds computed from the data ask for $r=s$, of a constant of "
             "higher order. Here each of the three entries loses a threshold.",
         ),
     ),

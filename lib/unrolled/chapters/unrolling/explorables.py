@@ -91,9 +91,9 @@ def spike_train() -> Explorable:
         alt=(
             f"A signal of {n} entries, all zero but {len(sought['i'])} spikes, and the estimate "
             "of it, which starts at zero. Each gradient step lets the spikes grow and raises small "
-            "false entries everywhere; each threshold sets those to zero and takes a piece off "
-            "the spikes. Below, the error left after each half step. After eight layers the "
-            f"algorithm still has an error of {ends[0]:.2f} of the signal, the trained network "
+            "false entries everywhere; each threshold sets the smaller of those to zero and takes "
+            "a piece off the spikes. Below, the error left after each half step. After eight "
+            f"layers the algorithm still has an error of {ends[0]:.2f} of the signal, the trained network "
             f"of {ends[1]:.2f}."
         ),
         caption=(

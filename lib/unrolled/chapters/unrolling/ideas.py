@@ -17,7 +17,10 @@ IDEAS = (
         claims=((INHERITS, "squared error"),),
     ),
     Idea(
-        words="A layer can be harmful although each of its parts is harmless.",
+        words=(
+            "A harmless denoiser does not make a layer harmless: the linear step before it may "
+            "blow the error up."
+        ),
         theorems=(DIVERGENCE_FREE,),
         breaks=(
             "A denoiser that does something, rows that are not orthonormal, or noise: then the "

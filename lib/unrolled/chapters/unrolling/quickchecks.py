@@ -155,8 +155,8 @@ BIAS = QuickCheck.numeric(
         Misconception(0, "It cuts only once per layer, and the residual brings the rest back."),
         Misconception(
             lambda: 1 - Fraction(1, 10) ** 2,
-            "That would be a tenth of the *residual* in each layer. The threshold cuts $1/10$ off "
-            "$x+y-Ax$, which is $1$ in every layer.",
+            "That would be the second layer if a tenth of the *residual* were cut off. The "
+            "threshold cuts $1/10$ off $x+y-Ax$, which is $1$ in every layer.",
         ),
         Misconception(
             lambda: 1 - 2 * Fraction(1, 10),
