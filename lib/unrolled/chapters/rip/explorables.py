@@ -303,8 +303,8 @@ def constants() -> Explorable:
             r"Circles: $\delta_s$, exact, between bounds from above and below. Lines: what the "
             "theorem on thresholds from isometry constants and basis pursuit (at even orders) ask "
             "of it. Where a circle lies under the falling line, the theorem on thresholds "
-            r"certifies $j-1$ entries; just above it, it may still do so. Where a circle at an even "
-            "order lies above the flat line, that theorem on basis pursuit does not apply. "
+            r"certifies $j-1$ entries; just above it, it may still do so. Where a circle at an "
+            "even order lies above the flat line, that theorem on basis pursuit does not apply. "
             "Where marks lie on each other, choose a name above the chart to see it alone."
         ),
         sliders=(

@@ -93,8 +93,8 @@ def spike_train() -> Explorable:
             "of it, which starts at zero. Each gradient step lets the spikes grow and raises small "
             "false entries everywhere; each threshold sets the smaller of those to zero and takes "
             "a piece off the spikes. Below, the error left after each half step. After eight "
-            f"layers the algorithm still has an error of {ends[0]:.2f} of the signal, the trained network "
-            f"of {ends[1]:.2f}."
+            f"layers the algorithm still has an error of {ends[0]:.2f} of the signal, the trained "
+            f"network of {ends[1]:.2f}."
         ),
         caption=(
             f"Grey: the signal, measured by {m} numbers. Dots on stems: what the layers have made "
