@@ -142,7 +142,8 @@ def rates(most: int = 5) -> Markdown:
     """The rates of the theorems on coherence and on isometry constants on [I, H], s by s."""
     mu = coherence(matrices()[BASES])
     lines = [
-        r"| $s$ | $(2s-1)\mu$ | $\delta_s$ | $\delta_{s+1}$ | $\delta_s+\sqrt s\,\delta_{s+1}$ |",
+        r"| entries $s$ | rate $(2s-1)\mu$ | constant $\delta_s$ | constant $\delta_{s+1}$ "
+        r"| rate $\delta_s+\sqrt s\,\delta_{s+1}$ |",
         "|--:|--:|--:|--:|--:|",
     ]
     for sparsity in range(1, most + 1):
