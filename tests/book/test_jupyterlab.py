@@ -60,7 +60,7 @@ def test_every_cell_runs_without_an_error(chapter):
     for kind in ("error", "stderr"):
         outputs = chapter.locator(f"[data-mime-type='application/vnd.jupyter.{kind}']")
         assert outputs.all_text_contents() == []
-    prompts = chapter.locator(".jp-CodeCell .jp-InputPrompt").all_text_contents()
+    prompts = chapter.locator(".jp-CodeCell .jp-InputArea-prompt").all_text_contents()
     assert [prompt for prompt in prompts if not re.search(r"\d", prompt)] == []
 
 
