@@ -99,7 +99,7 @@ def test_an_impossible_value_in_a_lab_gets_a_sentence(chapter):
     entry = lab.locator("input[type=text]").first
     entry.fill("banana")
     entry.press("Enter")
-    expect(lab.locator("[role=alert]")).to_contain_text("number")
+    expect(lab.locator("[role=alert]")).to_contain_text("number", timeout=60_000)
     expect(entry).to_have_attribute("aria-invalid", "true")
     test_every_cell_runs_without_an_error(chapter)
 
