@@ -14,11 +14,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-import vl_convert
-
 from unrolled.chapters import BOOK
 from unrolled.teaching import Explorable
 from unrolled.teaching.explorable import chart, look
+from unrolled.teaching.explorable.page import drawing
 
 Cell = dict[str, Any]
 
@@ -46,15 +45,12 @@ def picture(explorable: Explorable) -> str:
             parts += [sign, _text(label, x + 30, y)]
             x += width
         y += LINE if x > 10 else 0
-        svg = re.sub(r"\bclip(\d)", rf"panel{i}-\1", vl_convert.vega_to_svg(specification))
+        svg = drawing(specification, f"panel{i}")
         height = float(re.search(r'<svg [^>]*height="([\d.]+)"', svg)[1])
         parts.append(svg.replace("<svg ", f'<svg y="{y}" ', 1))
         y += round(height) + LINE // 2
     head = f'width="{WIDTH}" height="{y}" viewBox="0 0 {WIDTH} {y}" font-family="sans-serif"'
-    body = "".join(parts)
-    body = re.sub(r"var\(--[\w-]+, (#\w+)\)", r"\1", body)
-    body = re.sub(r' (aria-[a-z]+|role|pointer-events|font-family)="[^"]*"', "", body)
-    body = re.sub(r' (d|transform)="[^"]*"', lambda path: _rounded(path[0]), body)
+    body = re.sub(r"var\(--[\w-]+, (#\w+)\)", r"\1", "".join(parts))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         f'{head} font-size="12"><rect width="100%" height="100%" fill="#ffffff"/>{body}</svg>\n'
@@ -64,11 +60,6 @@ def picture(explorable: Explorable) -> str:
 def _text(words: str, x: float, y: float, more: str = "") -> str:
     place = f'x="{x:.0f}" y="{y + 15}" fill="{look.INK["text"]}"'
     return f"<text {place} {more}>{html.escape(words)}</text>"
-
-
-def _rounded(path: str) -> str:
-    # Another machine's last digits are no other picture.
-    return re.sub(r"(\.\d)\d+", r"\1", path)
 
 
 def charts() -> dict[str, tuple[Path, str, Explorable]]:

@@ -58,14 +58,22 @@ def packed(value: Any) -> str:
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
-def _picture(chart: Vega, alt: str, name: str) -> str:
-    """The chart at the start as SVG, one image to a screen reader, its ids unlike any other's."""
+def drawing(chart: Vega, name: str) -> str:
+    """The chart at the start as SVG, the same whatever was drawn before.
+
+    Args:
+        name: unlike that of any other drawing beside it; its ids begin so.
+    """
     svg = vl_convert.vega_to_svg(chart)
     svg = re.sub(r' (aria-[a-z]+|role|pointer-events|font-family)="[^"]*"', "", svg)
     svg = re.sub(r' (opacity|stroke-width)="1"', "", svg)
-    svg = re.sub(r"var\((--[\w-]+), #\w+\)", r"var(\1)", svg)  # the page defines them
     svg = re.sub(r' (d|transform)="[^"]*"', lambda path: re.sub(r"(\.\d)\d+", r"\1", path[0]), svg)
     svg = re.sub(_ALIKE, lambda run: f"<g{run[2]}>{run[0].replace(run[2], '')}</g>", svg)
     ids = {clip: f"{name}-clip{i}" for i, clip in enumerate(re.findall(r'id="(clip\d+)"', svg))}
-    svg = re.sub(r'(?<=["#])clip\d+(?=[")])', lambda clip: ids[clip[0]], svg)
+    return re.sub(r'(?<=["#])clip\d+(?=[")])', lambda clip: ids[clip[0]], svg)
+
+
+def _picture(chart: Vega, alt: str, name: str) -> str:
+    """The drawing as one image to a screen reader, in the colours of the page."""
+    svg = re.sub(r"var\((--[\w-]+), #\w+\)", r"var(\1)", drawing(chart, name))
     return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(alt)}" ', 1)
