@@ -34,23 +34,36 @@ def test_the_book_holds_what_these_tests_are_about(built):
 
 @pytest.mark.parametrize("name", CHAPTERS)
 @pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
-def test_every_slider_changes_its_chart(browser, address, built, name, width, theme):
+def test_every_control_changes_its_chart(browser, address, built, name, width, theme):
     expected = (built / f"{name}.html").read_text().count('class="unrolled-explorable"')
     with visit(browser, address, name, width, theme) as visited:
         roots = visited.page.locator(".unrolled-explorable")
         assert roots.count() == expected
         for root in roots.all():
             bring_into_view(root)
-            sliders = root.locator(".unrolled-explorable-sliders input[type=range]")
-            sliders.first.wait_for()
-            for slider in sliders.all():
+            controls = root.locator(".unrolled-explorable-sliders")
+            controls.locator("input, select").first.wait_for()
+            for slider in controls.locator("input[type=range]").all():
                 moved_by_keyboard(root, slider) if width == 1280 else moved_by_mouse(root, slider)
+            for selector in controls.locator("fieldset, select").all():
+                before = drawn(root)
+                choose_another(selector)
+                changed(root, before)
         assert visited.trouble == []
 
 
 def bring_into_view(element: Locator) -> None:
     """Scroll to it at once. Playwright's own way waits for frames, which a busy machine delays."""
     element.evaluate("element => element.scrollIntoView({block: 'center', behavior: 'instant'})")
+
+
+def choose_another(selector: Locator) -> None:
+    """Take the first alternative that is not chosen."""
+    if selector.evaluate("element => element.tagName") == "SELECT":
+        chosen = selector.evaluate("select => select.selectedIndex")
+        selector.select_option(index=int(chosen == 0))
+    else:
+        selector.locator("input:not(:checked)").first.check()
 
 
 def moved_by_keyboard(root: Locator, slider: Locator) -> None:
