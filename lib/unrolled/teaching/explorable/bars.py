@@ -82,7 +82,7 @@ class Bars:
                 top = g * self.stride + self.heading + j * self.bar
                 rows.append({"x": group, "series": label, "top": top, "i": len(rows)})
                 codes.append(scope.code(expression))
-        value = {"type": "formula", "as": "y", "expr": f"[{', '.join(codes)}][datum.i]"}
+        value = marks.formula("y", f"[{', '.join(codes)}][datum.i]")
         return {"name": name, "values": rows, "transform": [value]}
 
     def drawn(self, data: str, x: str, y: str, *, log: bool) -> Vega:

@@ -17,14 +17,21 @@ import sympy
 
 from unrolled.teaching.explorable import marks
 from unrolled.teaching.explorable.look import Vega
-from unrolled.teaching.explorable.scope import Evaluated, Expression, Scope, number
-from unrolled.teaching.explorable.vega import numeric
+from unrolled.teaching.explorable.scope import (
+    Evaluated,
+    Expression,
+    Scope,
+    along,
+    check_points,
+    evenly,
+    number,
+)
 
 # Offsets of the points that close in on a given one, in steps of the even grid.
 NEAR = [0.0, *(sign / 2**j for j in range(1, 7) for sign in (1, -1))]
 
 
-class _Sampled:
+class _Sampled(marks.Marked):
     """Curves and sequences: expressions at points that are counted by an index i."""
 
     series: Mapping[str, Any]
@@ -36,31 +43,16 @@ class _Sampled:
             raise ValueError("series must not be empty")
         marks.require(self.mark, self.width)
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return tuple(self.series)
-
-    @property
-    def look(self) -> str:
-        return self.mark
-
     def _transforms(self, codes: list[str]) -> list[Vega]:
         """From rows with x to rows with x, y and series; the code computes y of each series."""
         fields = [f"y{j}" for j in range(len(self.series))]
         labels = json.dumps(dict(zip(fields, self.series, strict=True)), ensure_ascii=False)
         transforms = [
-            *(
-                {"type": "formula", "as": name, "expr": code}
-                for name, code in zip(fields, codes, strict=True)
-            ),
+            *map(marks.formula, fields, codes),
             {"type": "fold", "fields": fields, "as": ["field", "y"]},
-            {"type": "formula", "as": "series", "expr": f"{labels}[datum.field]"},
+            marks.formula("series", f"{labels}[datum.field]"),
         ]
         return transforms + marks.fields(self.mark, self.width)
-
-    def drawn(self, data: str, x: str, y: str, *, log: bool) -> Vega:
-        """The Vega mark that draws the data set with the scales x and y."""
-        return marks.drawn(self.mark, data, x, y, log=log)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,14 +85,13 @@ class Curves(_Sampled):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.points < 2:
-            raise ValueError(f"points must be at least 2, got {self.points}")
+        check_points(self.points)
 
     def evaluate(self, values: Mapping[str, float]) -> Evaluated:
         """x and y, each (points,) float64, of every series at these slider and column values."""
-        low, high = (number(bound, values) for bound in self.domain)
-        x = low + (high - low) * np.arange(self.points) / (self.points - 1)
+        x = evenly(self.domain, self.points, values)
         if len(self.at):
+            low, high = x[0], x[-1]
             gap = (high - low) / (self.points - 1)
             near = np.array([number(place, values) for place in self.at])[:, None]
             near = np.nan_to_num(near + gap * np.array(NEAR), nan=low)
@@ -120,17 +111,17 @@ class Curves(_Sampled):
             position = f"datum.i < {self.points} ? {position} : {near}"
             inside = f"isNaN(datum.x) ? {low} : clamp(datum.x, {low}, {high})"
             sort = [
-                {"type": "formula", "as": "x", "expr": inside},
+                marks.formula("x", inside),
                 {"type": "collect", "sort": {"field": "x"}},
             ]
         count = self.points + len(self.at) * len(NEAR)
         transforms: list[Vega] = [
             {"type": "sequence", "start": 0, "stop": count, "as": "i"},
-            {"type": "formula", "as": "x", "expr": position},
+            marks.formula("x", position),
             *sort,
         ]
-        along = scope.along(self.x, "datum.x")
-        codes = [along.code(expression) for expression in self.series.values()]
+        here = scope.along(self.x, "datum.x")
+        codes = [here.code(expression) for expression in self.series.values()]
         return {"name": name, "transform": [*transforms, *self._transforms(codes)]}
 
 
@@ -168,7 +159,7 @@ class Sequence(_Sampled):
         first, last = (number(bound, values) for bound in self.range)
         index = np.arange(first, last + 1)
         values = {**values, self.index.name: index}
-        x = np.broadcast_to(numeric(self._x)(values), index.shape)
+        x = along(self._x, values, index)
         named = {label: one for label, one in self.series.items() if not isinstance(one, Several)}
         found = _evaluated(named, x, values)
         for label, one in self.series.items():
@@ -182,18 +173,18 @@ class Sequence(_Sampled):
         first, last = map(scope.code, self.range)
         start = {"signal": first}
         stop = {"signal": f"{last} + 1"}
-        along = scope.along(self.index, "datum.i")
+        here = scope.along(self.index, "datum.i")
         codes = [
             f"{scope.listed([*one])}[datum.i - {first}]"
             if isinstance(one, Several)
-            else along.code(one)
+            else here.code(one)
             for one in self.series.values()
         ]
         return {
             "name": name,
             "transform": [
                 {"type": "sequence", "start": start, "stop": stop, "as": "i"},
-                {"type": "formula", "as": "x", "expr": along.code(self._x)},
+                marks.formula("x", here.code(self._x)),
                 *self._transforms(codes),
             ],
         }
@@ -202,7 +193,4 @@ class Sequence(_Sampled):
 def _evaluated(
     series: Mapping[str, Expression], x: np.ndarray, values: Mapping[str, Any]
 ) -> Evaluated:
-    return {
-        label: (x, np.broadcast_to(numeric(expression)(values), x.shape))
-        for label, expression in series.items()
-    }
+    return {label: (x, along(expression, values, x)) for label, expression in series.items()}

@@ -5,12 +5,33 @@ Every mark fades when another series is looked at alone; what is not a number is
 
 from __future__ import annotations
 
+from typing import Any
+
 from unrolled.teaching.explorable.look import Vega, colour
 
 MARKS = ("line", "guide", "area", "stem", "spike", "bar", "dot")
 ALONE = "!isolated || datum.series === isolated ? 1 : 0.12"
 
 _COLOUR = {"scale": "colour", "field": "series"}
+
+
+class Marked:
+    """A layer whose series are all drawn by one mark."""
+
+    series: Any
+    mark: str
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self.series)
+
+    @property
+    def look(self) -> str:
+        return self.mark
+
+    def drawn(self, data: str, x: str, y: str, *, log: bool) -> Vega:
+        """The Vega mark that draws the data set with the scales x and y."""
+        return drawn(self.mark, data, x, y, log=log)
 
 
 def require(mark: str, width: float) -> None:
@@ -23,6 +44,11 @@ def require(mark: str, width: float) -> None:
         raise ValueError(f"mark must be one of {', '.join(MARKS)}, got {mark}")
     if not width > 0:
         raise ValueError(f"width must be positive, got {width}")
+
+
+def formula(field: str, code: str) -> Vega:
+    """The Vega transform that gives every row a field."""
+    return {"type": "formula", "as": field, "expr": code}
 
 
 def across(x: str, value: str = "datum.x") -> Vega:
@@ -42,7 +68,7 @@ def fields(mark: str, width: float) -> list[Vega]:
         return [{"type": "stack", "groupby": ["x"], "field": "y", "as": ["below", "above"]}]
     if mark == "bar":
         ends = {"left": f"datum.x - {width / 2}", "right": f"datum.x + {width / 2}"}
-        return [{"type": "formula", "as": name, "expr": code} for name, code in ends.items()]
+        return [formula(name, code) for name, code in ends.items()]
     return []
 
 

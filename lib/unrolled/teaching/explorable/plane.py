@@ -15,8 +15,16 @@ import sympy
 
 from unrolled.teaching.explorable import marks
 from unrolled.teaching.explorable.look import Vega, number_label
-from unrolled.teaching.explorable.scope import Evaluated, Expression, Scope, number
-from unrolled.teaching.explorable.vega import numeric
+from unrolled.teaching.explorable.marks import formula
+from unrolled.teaching.explorable.scope import (
+    Evaluated,
+    Expression,
+    Scope,
+    along,
+    check_points,
+    evenly,
+    number,
+)
 
 Pair = tuple[Expression, Expression]
 
@@ -25,7 +33,7 @@ POINTER = sympy.symbols("pointer_x pointer_y", real=True)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Paths:
+class Paths(marks.Marked):
     """Curves (x, y) that a parameter runs along, such as an ellipse.
 
     Attributes:
@@ -47,24 +55,14 @@ class Paths:
 
     def __post_init__(self) -> None:
         _require(self.series, self.mark, ("line", "guide"))
-        if self.points < 2:
-            raise ValueError(f"points must be at least 2, got {self.points}")
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return tuple(self.series)
-
-    @property
-    def look(self) -> str:
-        return self.mark
+        check_points(self.points)
 
     def evaluate(self, values: Mapping[str, float]) -> Evaluated:
         """x and y, each (points,) float64, of every series at these slider and column values."""
-        low, high = (number(bound, values) for bound in self.domain)
-        run = low + (high - low) * np.arange(self.points) / (self.points - 1)
+        run = evenly(self.domain, self.points, values)
         values = {**values, self.parameter.name: run}
         return {
-            label: (_along(x, values, run.shape), _along(y, values, run.shape))
+            label: (along(x, values, run), along(y, values, run))
             for label, (x, y) in self.series.items()
         }
 
@@ -73,26 +71,22 @@ class Paths:
         low, high = map(scope.code, self.domain)
         count = self.points
         run = f"{low} + ({high} - {low}) * (datum.i % {count}) / {count - 1}"
-        along = scope.along(self.parameter, "datum.run")
-        x, y = (along.listed([*part]) for part in zip(*self.series.values(), strict=True))
+        here = scope.along(self.parameter, "datum.run")
+        x, y = (here.listed([*part]) for part in zip(*self.series.values(), strict=True))
         return {
             "name": name,
             "transform": [
                 {"type": "sequence", "start": 0, "stop": count * len(self.series), "as": "i"},
-                _formula("run", run),
-                _formula("series", f"{_labels(self.series)}[floor(datum.i / {count})]"),
-                _formula("x", f"{x}[floor(datum.i / {count})]"),
-                _formula("y", f"{y}[floor(datum.i / {count})]"),
+                formula("run", run),
+                formula("series", f"{_labels(self.series)}[floor(datum.i / {count})]"),
+                formula("x", f"{x}[floor(datum.i / {count})]"),
+                formula("y", f"{y}[floor(datum.i / {count})]"),
             ],
         }
 
-    def drawn(self, data: str, x: str, y: str, *, log: bool) -> Vega:
-        """The Vega mark that draws the data set with the scales x and y."""
-        return marks.drawn(self.mark, data, x, y, log=log)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Segments:
+class Segments(marks.Marked):
     """Straight lines from one point to another, such as vectors from the origin.
 
     Attributes:
@@ -109,14 +103,6 @@ class Segments:
 
     def __post_init__(self) -> None:
         _require(self.series, self.mark, ("line", "guide", "arrow"))
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return tuple(self.series)
-
-    @property
-    def look(self) -> str:
-        return self.mark
 
     def evaluate(self, values: Mapping[str, float]) -> Evaluated:
         """Where the segments of every series end, x and y, each (segments,) float64."""
@@ -138,7 +124,7 @@ class Segments:
             "name": name,
             "values": [{"series": label, "i": i} for i, (label, _, _) in enumerate(flat)],
             "transform": [
-                _formula(field, f"{scope.listed(expressions)}[datum.i]")
+                formula(field, f"{scope.listed(expressions)}[datum.i]")
                 for field, expressions in codes.items()
             ],
         }
@@ -190,9 +176,9 @@ class Texts:
             "name": name,
             "values": [{"i": i} for i in range(len(self.texts))],
             "transform": [
-                _formula("x", f"{scope.listed([entry[1] for entry in self.texts])}[datum.i]"),
-                _formula("y", f"{scope.listed([entry[2] for entry in self.texts])}[datum.i]"),
-                _formula("text", f"[{', '.join(shown)}][datum.i]"),
+                formula("x", f"{scope.listed([entry[1] for entry in self.texts])}[datum.i]"),
+                formula("y", f"{scope.listed([entry[2] for entry in self.texts])}[datum.i]"),
+                formula("text", f"[{', '.join(shown)}][datum.i]"),
             ],
         }
 
@@ -249,7 +235,7 @@ class Handle:
 
     def data(self, name: str, scope: Scope) -> Vega:
         """The Vega data set with the fields x, y and handle, its own name."""
-        place = [_formula("x", scope.code(self.x)), _formula("y", scope.code(self.y))]
+        place = [formula("x", scope.code(self.x)), formula("y", scope.code(self.y))]
         return {"name": name, "values": [{"handle": name}], "transform": place}
 
     def signals(self, name: str, scope: Scope) -> dict[str, Vega]:
@@ -279,14 +265,6 @@ def _require(series: Mapping[str, Any], mark: str, allowed: tuple[str, ...]) -> 
         raise ValueError("series must not be empty")
     if mark not in allowed:
         raise ValueError(f"mark must be one of {', '.join(allowed)}, got {mark}")
-
-
-def _along(expression: Expression, values: Mapping[str, Any], shape: tuple[int, ...]) -> np.ndarray:
-    return np.broadcast_to(numeric(expression)(values), shape)
-
-
-def _formula(field: str, code: str) -> Vega:
-    return {"type": "formula", "as": field, "expr": code}
 
 
 def _labels(series: Mapping[str, Any]) -> str:

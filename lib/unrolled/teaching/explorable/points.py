@@ -19,7 +19,7 @@ from unrolled.teaching.explorable.vega import numeric, printed
 
 
 @dataclass(frozen=True, kw_only=True)
-class Points:
+class Points(marks.Marked):
     """Recorded or computed rows: those that belong to the settings of the sliders.
 
     Attributes:
@@ -64,10 +64,6 @@ class Points:
     def labels(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(self.rows[self.series].tolist()))
 
-    @property
-    def look(self) -> str:
-        return self.mark
-
     def evaluate(self, values: Mapping[str, float]) -> Evaluated:
         """x and y, each (rows,) float64, of every series at these slider values."""
         x, y, labels = (self.rows[name] for name in (self.x, self.y, self.series))
@@ -98,11 +94,7 @@ class Points:
         conditions.append(printed(self.where, names))
         parse = dict.fromkeys(["x", "y", "label", *fields], "number")
         # A row names its series by number, since the labels are most of the table otherwise.
-        series = {
-            "type": "formula",
-            "as": "series",
-            "expr": f"{json.dumps(labels)}[datum.label]",
-        }
+        series = marks.formula("series", f"{json.dumps(labels)}[datum.label]")
         return {
             "name": name,
             "values": text.getvalue().rstrip("\n"),
@@ -113,7 +105,3 @@ class Points:
                 *marks.fields(self.mark, self.width),
             ],
         }
-
-    def drawn(self, data: str, x: str, y: str, *, log: bool) -> Vega:
-        """The Vega mark that draws the data set with the scales x and y."""
-        return marks.drawn(self.mark, data, x, y, log=log)

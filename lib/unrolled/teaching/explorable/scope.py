@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sympy
@@ -43,6 +44,29 @@ class Scope:
         if symbol.name in self.names:
             raise ValueError(f"{symbol} is an axis, but also a slider or a column")
         return Scope(sliders=self.sliders, names={**self.names, symbol.name: code})
+
+
+def along(expression: Expression, values: Mapping[str, Any], axis: np.ndarray) -> np.ndarray:
+    """The value of an expression at every point of an axis."""
+    return np.broadcast_to(numeric(expression)(values), axis.shape)
+
+
+def check_points(points: int) -> None:
+    """Refuse a number of points that cannot reach both ends of an axis.
+
+    Raises:
+        ValueError: fewer than two.
+    """
+    if points < 2:
+        raise ValueError(f"points must be at least 2, got {points}")
+
+
+def evenly(
+    domain: tuple[Expression, Expression], points: int, values: Mapping[str, float]
+) -> np.ndarray:
+    """Evenly spaced points of a domain, its ends among them."""
+    low, high = (number(bound, values) for bound in domain)
+    return low + (high - low) * np.arange(points) / (points - 1)
 
 
 def number(expression: Expression, values: Mapping[str, float]) -> float:

@@ -301,16 +301,14 @@ function playing(input, label, to, ended) {
     to(at() + 1);
     if (last()) stop();
   };
-  const back = button("◀", "previous", () => step(-1));
+  const back = button("‹", "previous", () => step(-1));
   const run = button("▶", "play", () => {
     if (timer) return stop();
     if (last()) to(0);
     timer = setInterval(tick, STEP);
     show();
   });
-  const next = button("▶", "next", () => step(1));
-  back.textContent = "‹";
-  next.textContent = "›";
+  const next = button("›", "next", () => step(1));
   const calm = () => {
     stop();
     run.hidden = still.matches;
