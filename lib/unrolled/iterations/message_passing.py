@@ -124,20 +124,27 @@ def oamp(
     x = start(operator, y, depth)
     check_positive("noise", noise, zero=True)
     _check_real(operator, prior)
-    spectrum = operator.eigenvalues
-    _check_spectrum(spectrum)
+    _check_spectrum(operator.eigenvalues)
     largest_slope = 1 - torch.finfo(y.dtype).eps ** 0.5
     iterates = [x]
     for _ in range(depth):
-        residual = y - operator.unchecked_forward(x)
-        excess = residual.square().sum(1, keepdim=True) - operator.shape[0] * noise
-        gamma, lam, variance = _linear_step(spectrum, excess / spectrum.sum(), noise)
-        r = x + gamma * operator.unchecked_lmmse(residual, lam)
+        r, variance = linear_step(operator, x, y, noise)
         estimate, slopes = prior.unchecked_denoise(r, variance)
         slope = slopes.mean(1, keepdim=True).clamp(max=largest_slope)  # (B, 1)
         x = (estimate - slope * r) / (1 - slope)
         iterates.append(estimate if posterior else x)
     return torch.stack(iterates)
+
+
+def linear_step(
+    operator: SensingOperator, x: Tensor, y: Tensor, noise: float
+) -> tuple[Tensor, Tensor]:
+    """The first half of a layer of `oamp`: r, (B, n), and the variance τ² of its error, (B, 1)."""
+    spectrum = operator.eigenvalues
+    residual = y - operator.unchecked_forward(x)
+    excess = residual.square().sum(1, keepdim=True) - operator.shape[0] * noise
+    gamma, lam, variance = _gains(spectrum, excess / spectrum.sum(), noise)
+    return x + gamma * operator.unchecked_lmmse(residual, lam), variance
 
 
 def oamp_state_evolution(
@@ -164,14 +171,14 @@ def oamp_state_evolution(
     largest_slope = 1 - torch.finfo(torch.float64).eps ** 0.5
     before, after = [], [prior.second_moment]
     for _ in range(depth):
-        *_, variance = _linear_step(spectrum, spectrum.new_full((1, 1), after[-1]), noise)
+        *_, variance = _gains(spectrum, spectrum.new_full((1, 1), after[-1]), noise)
         before.append(float(variance))
         mmse = prior.mmse(before[-1])
         after.append(mmse / (1 - min(mmse / before[-1], largest_slope)))
     return torch.tensor(before, dtype=torch.float64), torch.tensor(after, dtype=torch.float64)
 
 
-def _linear_step(spectrum: Tensor, error: Tensor, noise: float) -> tuple[Tensor, Tensor, Tensor]:
+def _gains(spectrum: Tensor, error: Tensor, noise: float) -> tuple[Tensor, Tensor, Tensor]:
     # γ, λ and τ², (B, 1) each, of the divergence-free linear MMSE step for errors v², (B, 1).
     number = torch.finfo(spectrum.dtype)
     largest = spectrum.max()

@@ -14,6 +14,7 @@ from unrolled.chapters.convergence.problems import EIGENVALUES, spectrum
 from unrolled.guarantees import evaluate
 from unrolled.guarantees.convergence import closed_form_net
 from unrolled.guarantees.convergence import symbols as ex
+from unrolled.guarantees.convergence.instances import polynomial
 from unrolled.iterations import amp, gauss_steps, lanczos_steps
 from unrolled.sensing import gaussian
 from unrolled.teaching import (
@@ -144,7 +145,7 @@ def _polynomial_rows() -> dict[str, list[float]]:
         columns = {"kappa": kappa, "K": depth, "tilt": slope}
         grid = torch.linspace(1, kappa, 400, dtype=torch.float64)
         for rule, etas in steps.items():
-            columns[f"{rule}_worst"] = (1 - etas[:, None] * grid).prod(0).abs().max()
+            columns[f"{rule}_worst"] = polynomial(grid, etas).abs().max()
             for j, eta in enumerate(_padded(etas), 1):
                 columns[f"{rule}_{j}"] = eta
         add(**columns)
@@ -211,8 +212,8 @@ def polynomials() -> Explorable:
                         range=(0, SAMPLES),
                         x=_sampled,
                         series={
-                            label: polynomial.subs(ex.lam, _sampled)
-                            for label, polynomial in {
+                            label: factor.subs(ex.lam, _sampled)
+                            for label, factor in {
                                 TIED: sp.Abs(ex.tied_polynomial),
                                 CHEBYSHEV: sp.Abs(ex.chebyshev_polynomial),
                                 GAUSS: _polynomial(_gauss),

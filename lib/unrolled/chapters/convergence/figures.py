@@ -9,7 +9,7 @@ import torch
 from unrolled.guarantees import evaluate
 from unrolled.guarantees.convergence import best_tied, closed_form_net
 from unrolled.guarantees.convergence import symbols as ex
-from unrolled.guarantees.convergence.instances import extremal_points
+from unrolled.guarantees.convergence.instances import extremal_points, polynomial
 from unrolled.iterations import (
     chebyshev_steps,
     gauss_steps,
@@ -34,10 +34,10 @@ def ripples(low: float = 1.0, high: float = 9.0) -> Figure:
         "Chebyshev": chebyshev_steps(low, high, 2),
     }
     grid = torch.linspace(low, high, 81, dtype=torch.float64)
-    curves = {name: (1 - steps[:, None] * grid).prod(0).tolist() for name, steps in rules.items()}
+    curves = {name: polynomial(grid, steps).tolist() for name, steps in rules.items()}
     worst = {name: max(map(abs, values)) for name, values in curves.items()}
     points = extremal_points(low, high, 2)
-    heights = (1 - rules["Chebyshev"][:, None] * points).prod(0)
+    heights = polynomial(points, rules["Chebyshev"])
     first, second = sorted((1 / rules["Chebyshev"]).tolist())
     alt = (
         f"Three parabolas over the eigenvalues from {low:g} to {high:g}. With the best constant "
@@ -125,7 +125,7 @@ def landscape() -> Figure:
     first, second = torch.meshgrid(axis, axis, indexing="xy")
     factors = (1 - first[..., None] * eigenvalues) * (1 - second[..., None] * eigenvalues)
     loss = (weights * factors**2).sum(-1)
-    least = float((weights * (1 - best[:, None] * eigenvalues).prod(0) ** 2).sum())
+    least = float((weights * polynomial(eigenvalues, best) ** 2).sum())
     alt = (
         f"Contour lines of the loss J over the two step sizes. Two minima with J = {least:.3g} "
         f"lie mirrored at the diagonal, at steps {float(best[0]):.3g} and {float(best[1]):.3g}. "

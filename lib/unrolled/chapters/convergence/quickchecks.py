@@ -13,6 +13,7 @@ from torch import Tensor
 from unrolled.guarantees import evaluate
 from unrolled.guarantees.convergence import best_tied, conjugate_gradient_error, rate, trap
 from unrolled.guarantees.convergence import symbols as ex
+from unrolled.guarantees.convergence.instances import polynomial
 from unrolled.iterations import chebyshev_steps, gauss_steps, tied_step
 from unrolled.networks import GradientNet
 from unrolled.teaching import Misconception, Option, QuickCheck
@@ -293,7 +294,7 @@ def _check_steps(function: Callable[[Tensor, Tensor, int], Tensor]) -> None:
         assert steps.shape == (depth,), (
             f"For K = {depth} the result has shape {tuple(steps.shape)}; ({depth},) is needed."
         )
-        reached = float((w * (1 - steps[:, None] * lam).prod(0) ** 2).sum())
+        reached = float((w * polynomial(lam, steps) ** 2).sum())
         least = conjugate_gradient_error(lam, w, depth)
         assert reached <= least + 1e-10, (
             f"For K = {depth} your steps have J = {reached:.6g}, but {least:.6g} is possible."

@@ -11,6 +11,7 @@ from torch import Tensor
 from unrolled.experiments import Row
 from unrolled.experiments.lista_depth import LISTA_DEPTH, SNRS
 from unrolled.iterations import ista_step
+from unrolled.iterations.message_passing import linear_step
 from unrolled.networks import TiLISTA
 from unrolled.prox import soft_threshold
 from unrolled.sensing import gaussian
@@ -65,14 +66,11 @@ def half_steps(net: TiLISTA, y: Tensor) -> Tensor:
     Returns:
         (2K + 1, B, n), x_0, u_1, x_1, …, u_K, x_K with u_k before the threshold of layer k.
     """
-    x = y.new_zeros(len(y), net.A.shape[1])
-    halves = [x]
     with torch.no_grad():
-        for step, threshold in zip(net.steps, net.thresholds, strict=True):
-            u = x + step * (y - x @ net.A.T) @ net.W[0]
-            x = soft_threshold(u, threshold)
-            halves += [u, x]
-    return torch.stack(halves)
+        x = net.trajectory(y)
+        before = x[:-1]
+        u = before + net.steps[:, None, None] * (y - before @ net.A.T) @ net.W[0]
+    return torch.cat((x[:1], torch.stack((u, x[1:]), 1).flatten(0, 1)))
 
 
 class Before(NamedTuple):
@@ -123,20 +121,14 @@ def before_denoisers(corrected: str) -> Before:
     """
     problem, (y, signals) = _large()
     operator, noise, prior = problem.operator, problem.noise, problem.signals
-    step, spectrum = ista_step(operator), operator.eigenvalues
+    step = ista_step(operator)
     x, errors, expected = torch.zeros_like(signals), [], []
     for _ in range(DEPTH):
-        residual = y - operator.forward(x)
         if corrected == CORRECTED[0]:
-            r = x + step * operator.adjoint(residual)
+            r = x + step * operator.adjoint(y - operator.forward(x))
             x = soft_threshold(r, step * PENALTY)
         else:
-            excess = residual.square().sum(1, keepdim=True) - len(residual.T) * noise
-            square = (excess / spectrum.sum()).clamp(min=1e-12)  # v² of each signal, (B, 1)
-            lam = noise / square
-            gamma = 1 / (spectrum / (spectrum + lam)).mean(1, keepdim=True)
-            r = x + gamma * operator.lmmse(residual, lam)
-            variance = square * (gamma - 1)  # τ²
+            r, variance = linear_step(operator, x, y, noise)
             expected.append(float(variance.mean().sqrt()))
             x, slopes = prior.denoise(r, variance)
             if corrected == CORRECTED[2]:

@@ -137,7 +137,10 @@ GAUSS = Theorem(
         ),
         "integral": Definition(
             over(r"\int", "sum", _p**2 * _nu),
-            lambda instance: {_p: instance.polynomial, _nu: instance.weights},
+            lambda instance: {
+                _p: instances.polynomial(instance.eigenvalues, instance.steps),
+                _nu: instance.weights,
+            },
             instances.Unrolled.squared_error,
         ),
     },

@@ -56,11 +56,6 @@ class Unrolled:
     def noiseless(self) -> bool:
         return not torch.as_tensor(self.noise).any()
 
-    @property
-    def polynomial(self) -> Tensor:
-        """p, what the network multiplies the error by at each eigenvalue, (n,)."""
-        return (1 - self.steps[:, None] * self.eigenvalues).prod(0)
-
     def with_steps(self, steps: Tensor) -> Unrolled:
         return replace(self, steps=steps)
 
@@ -83,6 +78,11 @@ class Unrolled:
         net, (y, signal) = self.problem()
         with torch.no_grad():
             return net(y), signal
+
+
+def polynomial(eigenvalues: Tensor, steps: Tensor) -> Tensor:
+    """p, what layers with these steps (K,) multiply the error by at each eigenvalue, (n,)."""
+    return (1 - steps[:, None] * eigenvalues).prod(0)
 
 
 def interval(generator: torch.Generator, largest_kappa: float = 1000.0) -> tuple[float, float]:

@@ -27,7 +27,7 @@ def descend(
     root = weights.sqrt()
 
     def residual(eta: Tensor) -> Tensor:
-        return root * (1 - eta[:, None] * eigenvalues).prod(0)
+        return root * instances.polynomial(eigenvalues, eta)
 
     current = residual(steps)
     identity = torch.eye(len(steps), dtype=torch.float64)

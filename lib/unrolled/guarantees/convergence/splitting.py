@@ -45,7 +45,7 @@ class Pair:
 
     def loss(self, steps: Tensor) -> Tensor:
         """J(steps)."""
-        return (self.weights * (1 - steps[:, None] * self.eigenvalues).prod(0) ** 2).sum()
+        return (self.weights * instances.polynomial(self.eigenvalues, steps) ** 2).sum()
 
     def error(self, shift: float) -> Tensor:
         """J(h + shift, h − shift, others): the two steps moved apart."""
@@ -61,13 +61,8 @@ class Pair:
         second = (squares * self.eigenvalues**4).sum()
         return float(first), float(second)
 
-    def gain(self) -> float:
-        """By how much J falls when the steps are moved apart at best."""
-        first, second = self.integrals()
-        return float(self.error(0.0) - self.error((first / second) ** 0.5))
-
     def _rest(self) -> Tensor:
-        return (1 - self.others[:, None] * self.eigenvalues).prod(0)
+        return instances.polynomial(self.eigenvalues, self.others)
 
 
 def _draw_pair(generator: torch.Generator) -> Pair:
@@ -77,8 +72,10 @@ def _draw_pair(generator: torch.Generator) -> Pair:
         others = instances.random_steps(generator, instance)[2:]
         pair = Pair(instance.eigenvalues, instance.weights, h, others)
         # A gain below 1e-8 of the loss would measure rounding rather than the theorem.
-        if instance.depth > 1 and pair.gain() > 1e-8 * float(pair.error(0.0)):
-            return pair
+        if instance.depth > 1:
+            before, after = _split(pair).values()
+            if before - after > 1e-8 * before:
+                return pair
 
 
 def _unequal_pair(generator: torch.Generator) -> Pair:

@@ -41,7 +41,7 @@ def gradient_descent(start: instances.Unrolled, *, iterations: int, lr: float) -
     """Minimise J(η) from the steps of `start` by plain gradient descent: the steps at the end."""
     steps = start.steps.clone().requires_grad_()
     for _ in range(iterations):
-        p = (1 - steps[:, None] * start.eigenvalues).prod(0)
+        p = instances.polynomial(start.eigenvalues, steps)
         (gradient,) = torch.autograd.grad((start.weights * p**2).sum(), steps)
         with torch.no_grad():
             steps -= lr * gradient

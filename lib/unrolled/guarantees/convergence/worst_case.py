@@ -26,6 +26,7 @@ from unrolled.guarantees.convergence.symbols import (
     chebyshev_factor,
     chebyshev_in_r,
     chebyshev_root,
+    first,
     k,
     kappa,
     lam,
@@ -262,21 +263,23 @@ def _draw_hardest(generator: torch.Generator) -> tuple[instances.Unrolled, str]:
 
 def _method_run(pair: tuple[instances.Unrolled, str]) -> dict[sp.Symbol, Tensor]:
     instance, method = pair
-    measured = instances.measure_run(instance)
+    if method in ("random steps", "Chebyshev"):
+        return instances.measure_run(instance)
+    target = instance.weights.sqrt()[None, :]
     if method == "heavy ball":
         A = torch.diag(instance.eigenvalues.sqrt())
         iterates = heavy_ball(
             DenseOperator(A),
-            measured[signal] @ A,
+            target @ A,
             low=instance.low,
             high=instance.high,
             depth=instance.depth,
         )
-        return {**measured, last: iterates[-1]}
-    if method == "best of the Krylov space":
-        error = _least_in_krylov_space(instance.eigenvalues, instance.weights, instance.depth)
-        return {**measured, last: measured[signal] + error}
-    return measured
+        end = iterates[-1]
+    else:
+        least = _least_in_krylov_space(instance.eigenvalues, instance.weights, instance.depth)
+        end = target + least
+    return {first: torch.zeros_like(target), last: end, signal: target}
 
 
 def _one_gradient_more(generator: torch.Generator) -> tuple[instances.Unrolled, str]:

@@ -96,15 +96,17 @@ class TwoEigenvalues:
 
     def errors(self) -> Tensor:
         """Run the network: the squared error after 0, …, `layers` layers, float64."""
-        share = self.share if self.test_share is None else self.test_share
-        signal = torch.tensor([[(1 - share) ** 0.5, share**0.5]], dtype=torch.float64)
-        return self._run(signal).square().sum((1, 2))
+        return self._run(self._shares.sqrt()[None, :]).square().sum((1, 2))
 
     def last_errors(self) -> Tensor:
         """Errors e_k of signals that lie at one eigenvalue each, (2, 2), equally many at both."""
+        return self._run((2 * self._shares).sqrt().diag())[-1]
+
+    @property
+    def _shares(self) -> Tensor:
+        """How much of the squared error of the signals it is run on lies at 1 and at `high`."""
         share = self.share if self.test_share is None else self.test_share
-        signals = torch.tensor([2 * (1 - share), 2 * share], dtype=torch.float64).sqrt().diag()
-        return self._run(signals)[-1]
+        return torch.tensor([1 - share, share], dtype=torch.float64)
 
     def _run(self, signals: Tensor) -> Tensor:
         """Errors after 0, …, `layers` layers, which after `depth` repeat the trained ones."""
