@@ -10,7 +10,12 @@ from unrolled.__main__ import main
 from unrolled.chapters import BOOK
 
 FIRST = BOOK[0]
-SMALL = replace(FIRST, guarantees=FIRST.guarantees[:2], quick_checks=FIRST.quick_checks[:1])
+SMALL = replace(
+    FIRST,
+    ideas=FIRST.ideas[:1],
+    guarantees=FIRST.guarantees[:2],
+    quick_checks=FIRST.quick_checks[:1],
+)
 
 
 def lines(capsys):
@@ -48,13 +53,14 @@ def test_a_false_step_and_an_idle_assumption_are_reported(capsys):
     derivation = replace(theorem.derivation, steps=(replace(step, right=2 * step.right),))
     idle = replace(theorem.assumptions[0], violate=theorem.draw)
     false = replace(theorem, derivation=derivation, assumptions=(idle,))
-    chapter = replace(SMALL, guarantees=(false,), quick_checks=())
+    ideas = (replace(SMALL.ideas[0], theorems=(false,), claims=()),)
+    chapter = replace(SMALL, ideas=ideas, guarantees=(false,), quick_checks=())
     assert verify.run(count=5, book=(chapter,)) == 2
     assert [line[:4] for line in lines(capsys) if line.startswith("FAIL")] == ["FAIL", "FAIL"]
 
 
 def test_one_chapter_can_be_chosen_by_its_name(capsys):
-    other = replace(SMALL, name="unrolling", guarantees=(), quick_checks=SMALL.quick_checks)
+    other = replace(SMALL, ideas=(), guarantees=())
     assert verify.run("unrolling", count=5, book=(other,)) == 0
     assert lines(capsys)[-1] == "1 passed, 0 failed"
     with pytest.raises(ValueError, match=r"only is 'nothing'; chapters are unrolling, convergence"):

@@ -94,9 +94,17 @@ def test_a_dropped_assumption_breaks_the_conclusion_whatever_the_seed(name, plac
     assert assumption.holds is not None, "say how to tell whether an instance satisfies it"
     instances = [assumption.violate(torch.Generator().manual_seed(seed)) for seed in range(50)]
     for seed, instance in enumerate(instances):
-        assert theorem.fails(instance) == [assumption.statement], seed
+        assert theorem.fails(instance) == [theorem.stated(assumption)], seed
     unbroken = [seed for seed, i in enumerate(instances) if not theorem._sweep([i]).broken]
     assert unbroken == []
+
+
+@pytest.mark.parametrize("name", [name for name, theorem in THEOREMS.items() if theorem.same])
+def test_a_theorem_that_lists_no_assumptions_assumes_what_the_other_does(name):
+    theorem = THEOREMS[name]
+    assert theorem.assumptions == THEOREMS[theorem.same].assumptions
+    assert "It assumes" not in theorem.to_markdown()
+    assert "It assumes" in THEOREMS[theorem.same].to_markdown()
 
 
 @pytest.mark.parametrize("name", THEOREMS)

@@ -55,8 +55,10 @@ def typed(statement: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", THEOREMS)
-def test_no_formula_is_typed_into_a_statement(name):
-    assert typed(THEOREMS[name].statement) == []
+def test_no_formula_is_typed_into_a_statement_or_an_assumption(name):
+    theorem = THEOREMS[name]
+    assert typed(theorem.statement) == []
+    assert [found for each in theorem.assumptions for found in typed(each.statement)] == []
 
 
 UNDERBRACED = re.compile(r"\\underbrace\{<<(.*?)>>\}")

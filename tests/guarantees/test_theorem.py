@@ -200,6 +200,31 @@ def test_a_definition_agrees_with_the_code_or_fails():
     assert relation.verify(5)[0].passed
 
 
+def test_an_equation_holds_but_for_rounding_in_every_entry():
+    left = sp.Symbol("l", real=True)
+    one = Definition(sp.Eq(left, 1), lambda instance: {left: instance})
+    assert one.agrees(torch.tensor([1.0, 1 + 1e-12], dtype=torch.float64))
+    for values in ([1.0, 1.001], [1.0, torch.nan], []):
+        assert not one.agrees(torch.tensor(values, dtype=torch.float64))
+    other = sp.Symbol("o", real=True)
+    same = Definition(sp.Eq(left, other), lambda pair: {left: pair[0], other: pair[1]})
+    assert same.agrees((torch.ones(2), torch.ones(2)))
+    assert not same.agrees((torch.ones(2), torch.ones(3)))
+
+
+def test_an_assumption_takes_its_formulas_from_the_theorem():
+    half = sp.Symbol("h", real=True)
+    small = Definition(sp.Le(half, 1), lambda instance: {half: instance})
+    assumption = Assumption("$<<small>>$", holds=small.agrees)
+    theorem = replace(SQUARE, assumptions=(assumption,), definitions={"small": small})
+    assert theorem.stated(assumption) == r"$h \leq 1$"
+    assert r"- $h \leq 1$" in theorem.to_markdown()
+    assert theorem.fails(2.0) == [r"$h \leq 1$"]
+    assert theorem.fails(0.5) == []
+    with pytest.raises(ValueError, match=r"asks for <<small>>"):
+        replace(theorem, definitions={})
+
+
 def test_matrices_are_defined_by_matrices():
     rows, columns = sp.symbols("m n", integer=True, positive=True)
     A = sp.MatrixSymbol("A", rows, columns)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from IPython.display import Markdown
 
 from unrolled.chapters import BOOK, Chapter
-from unrolled.guarantees import Assumption, Guarantee, Refutation, Theorem
+from unrolled.guarantees import Guarantee, Refutation, Theorem
 from unrolled.guarantees.latex import cell, scientific
 from unrolled.guarantees.numbering import number
 
@@ -23,8 +23,7 @@ def theorems(book: Sequence[Chapter] = BOOK) -> Markdown:
     parts = []
     for chapter in book:
         rows = [
-            (link(theorem), "; ".join(map(_assumption, theorem.assumptions)), _steps(theorem))
-            for theorem in chapter.theorems
+            (link(theorem), _assumptions(theorem), _steps(theorem)) for theorem in chapter.theorems
         ]
         heading = f":::{{rubric}} {chapter.title}\n:::"
         parts += [heading, _table(("theorem", "it assumes", "steps"), rows)]
@@ -64,8 +63,9 @@ def link(guarantee: Guarantee) -> str:
     return f"{{prf:ref}}`{title} <thm-{box.replace('.', '-')}>`"
 
 
-def _assumption(assumption: Assumption) -> str:
-    return f"**{assumption.statement}**" if assumption.violate else assumption.statement
+def _assumptions(theorem: Theorem) -> str:
+    stated = [(theorem.stated(assumption), assumption) for assumption in theorem.assumptions]
+    return "; ".join(f"**{text}**" if assumption.violate else text for text, assumption in stated)
 
 
 def _steps(theorem: Theorem) -> str:

@@ -64,7 +64,7 @@ class Assumption:
     """One hypothesis in words, and, if dropping it breaks the conclusion, how.
 
     Attributes:
-        statement: Markdown.
+        statement: Markdown, with the placeholders of the theorem's own.
         violate: draws an instance that satisfies every other assumption but this one, and on which
             the conclusion fails. None for an assumption that only fixes what is meant.
         holds: whether an instance satisfies it. None where that cannot be computed.
@@ -82,7 +82,8 @@ class Definition:
     Attributes:
         meaning: what is printed: an expression of numbers or arrays, or a relation of them.
         values: on an instance, a number or matrix for each of its symbols.
-        code: what the library has for it there; that a relation holds, by default.
+        code: what the library has for it there; that a relation holds, by default. An equation
+            needs none: its right-hand side is compared with.
     """
 
     meaning: sp.Basic
@@ -91,10 +92,14 @@ class Definition:
 
     def agrees(self, instance: Instance) -> bool:
         """Whether the formula's value on the instance is the code's, but for rounding."""
-        meant = _value(self.meaning, self.values(instance))
-        told, computed = (
-            torch.as_tensor(value, dtype=torch.complex128) for value in (meant, self.code(instance))
-        )
+        known = self.values(instance)
+        if isinstance(self.meaning, sp.Eq):
+            sides = (_value(self.meaning.lhs, known), _value(self.meaning.rhs, known))
+        else:
+            sides = (_value(self.meaning, known), self.code(instance))
+        told, computed = (torch.as_tensor(side, dtype=torch.complex128) for side in sides)
+        if self.meaning.is_Relational and computed.dim() == 0:
+            computed = computed.expand(told.shape)  # all entries are to be one number
         if told.shape != computed.shape or told.numel() == 0:
             return False
         size = computed.abs()
@@ -195,7 +200,7 @@ class Theorem:
         name: unique, `chapter.topic`.
         statement: Markdown, in which `<<quantity>>`, `<<relation>>`, `<<bound>>`, `<<name>>` for
             each symbol in `where` and for each entry of `formulas` and `definitions` are replaced
-            by LaTeX.
+            by LaTeX; so they are in the assumptions.
         quantity: sympy expression of what is measured.
         measure: runs an instance: a number or array for each symbol of `quantity`.
         bound: sympy expression, short enough to print; `where` defines its abbreviations.
@@ -207,12 +212,14 @@ class Theorem:
         attained: draws an instance on which measured equals bound; None where none is known.
         nearby: draws an instance near another that satisfies the assumptions too; a sweep then ends
             with a climb from its worst instances.
+        same: the name of a theorem that assumes the same; what it lists is not listed again.
         completes: the name of a theorem in whose box this one is shown; empty for a box of its own.
         slack: allowance for rounding relative to the bound, absolute where the bound is 0.
 
     Raises:
-        ValueError: the statement has a placeholder that nothing fills, `formulas` has an entry that
-            no placeholder shows or whose name is taken, or the relation is strict.
+        ValueError: the statement or an assumption has a placeholder that nothing fills, `formulas`
+            has an entry that no placeholder shows or whose name is taken, or the relation is
+            strict.
     """
 
     name: str
@@ -229,6 +236,7 @@ class Theorem:
     derivation: Derivation | NoDerivation
     attained: Draw | None = None
     nearby: Nearby | None = None
+    same: str = ""
     completes: str = ""
     where: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
     formulas: Mapping[str, sp.Basic] = field(default_factory=dict)
@@ -242,7 +250,8 @@ class Theorem:
         names = [*WORDS, *map(str, self.where), *self.formulas, *self.definitions]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"formulas of {self.name} has {_listed(twice)}, which is taken")
-        asked = set(PLACEHOLDER.findall(self.statement))
+        texts = [self.statement, *(assumption.statement for assumption in self.assumptions)]
+        asked = {name for text in texts for name in PLACEHOLDER.findall(text)}
         if unknown := asked - self._words().keys():
             raise ValueError(
                 f"statement of {self.name} asks for {_listed(unknown)}; "
@@ -294,7 +303,7 @@ class Theorem:
     def drop(self, *, seed: int = 0) -> dict[str, Sweep]:
         """For each assumption that can be dropped: its statement, and a sweep that must fail."""
         return {
-            assumption.statement: self._sweep([instance])
+            self.stated(assumption): self._sweep([instance])
             for assumption, instance in self._violations(seed)
         }
 
@@ -309,7 +318,7 @@ class Theorem:
     def fails(self, instance: Instance) -> list[str]:
         """The assumptions that the instance does not satisfy, of those that can be computed."""
         return [
-            assumption.statement
+            self.stated(assumption)
             for assumption in self.assumptions
             if assumption.holds is not None and not assumption.holds(instance)
         ]
@@ -348,11 +357,11 @@ class Theorem:
             broken = self._sweep([instance])
             detail = f"measured {broken.measured[0]:.4g} against {broken.bound[0]:.4g}"
             # Alone as far as is known: an assumption that cannot be computed fails unseen.
-            seen = [assumption.statement] if assumption.holds is not None else []
+            stated = self.stated(assumption)
+            seen = [stated] if assumption.holds is not None else []
             alone = self.fails(instance) == seen
             detail += "" if alone else "; another assumption fails too, or none"
-            label = f"dropped: {assumption.statement}"
-            verdicts.append(Verdict(label, broken.broken and alone, detail))
+            verdicts.append(Verdict(f"dropped: {stated}", broken.broken and alone, detail))
         return tuple(verdicts)
 
     def _covered(self) -> list[Verdict]:
@@ -423,12 +432,21 @@ class Theorem:
         words |= {name: latex(found.meaning) for name, found in self.definitions.items()}
         return words | {"bound": latex(self.bound)}
 
+    def _filled(self, text: str) -> str:
+        words = self._words()
+        return PLACEHOLDER.sub(lambda found: words[found[1]], cleandoc(text))
+
+    def stated(self, assumption: Assumption) -> str:
+        """One of the theorem's assumptions with its formulas filled in, as Markdown."""
+        return self._filled(assumption.statement)
+
     def to_markdown(self) -> str:
         """The statement with its formulas filled in, then the assumptions, as MyST Markdown."""
-        words = self._words()
-        text = PLACEHOLDER.sub(lambda found: words[found[1]], cleandoc(self.statement))
-        needs = "\n".join(f"- {assumption.statement}" for assumption in self.assumptions)
-        return f"{text}\n\nIt assumes:\n\n{needs}\n\nSource: {self.source}\n"
+        parts = [self._filled(self.statement)]
+        if not self.same:
+            listed = (f"- {self.stated(assumption)}" for assumption in self.assumptions)
+            parts += ["It assumes:", "\n".join(listed)]
+        return "\n\n".join((*parts, f"Source: {self.source}\n"))
 
     def _repr_markdown_(self) -> str:
         options = f":label: thm-{self.name.replace('.', '-')}\n"

@@ -19,6 +19,7 @@ from unrolled.guarantees import (
     Theorem,
 )
 from unrolled.guarantees.convergence import instances
+from unrolled.guarantees.convergence.definitions import NOISELESS
 from unrolled.guarantees.convergence.symbols import mean_square
 from unrolled.guarantees.notation import over
 from unrolled.iterations import gauss_steps
@@ -120,9 +121,9 @@ GAUSS = Theorem(
             r"the steps are fitted to the measure $\nu$ they are used on", _wrong_weights, _fitted
         ),
         Assumption(
-            r"there is no noise: $y=Ax^\star$",
+            "there is no noise: $<<noiseless>>$",
             lambda generator: instances.silenced(instances.best_average(generator)),
-            lambda instance: instance.noiseless,
+            NOISELESS.agrees,
         ),
         Assumption(r"$\nu$ has more than $K$ points of support, at least $K$ of them positive"),
     ),
@@ -143,6 +144,7 @@ GAUSS = Theorem(
             },
             instances.Unrolled.squared_error,
         ),
+        "noiseless": NOISELESS,
     },
     draw=instances.best_average,
     measure=instances.measure_run,
@@ -198,15 +200,16 @@ GAUSS_OPTIMAL = Theorem(
             lambda instance: instance.extra == 0,
         ),
         Assumption(
-            r"there is no noise: $y=Ax^\star$",
+            "there is no noise: $<<noiseless>>$",
             lambda generator: instances.solved_by_noise(_positive(generator)),
-            lambda instance: instance.noiseless,
+            NOISELESS.agrees,
         ),
         Assumption(r"$\nu$ has more than $K$ points of support"),
     ),
     quantity=mean_square,
     relation=AT_LEAST,
     bound=1 / S,
+    definitions={"noiseless": NOISELESS},
     draw=_perturbed,
     nearby=instances.nearby_steps,
     measure=instances.measure_run,

@@ -191,7 +191,9 @@ GAUSSIAN = Theorem(
             _without_ridge,
             lambda instance: instance.ridge == instance.noise,
         ),
-        Assumption(r"$n,m\to\infty$ with $n/m\to c$ (the spectrum is Marchenko–Pastur)"),
+        Assumption(
+            r"$m,n\to\infty$, and $n$ grows as $c$ times $m$ (the spectrum is Marchenko–Pastur)"
+        ),
     ),
     quantity=_per_coordinate,
     relation=EQUAL,
@@ -395,7 +397,7 @@ AMP = Theorem(
             lambda instance: instance.assumed_noise == instance.noise,
         ),
         Assumption(
-            r"$A^\top y\ne0$, so that AMP moves at all",
+            r"$A^\top y$ is not zero, so that AMP moves at all",
             holds=lambda instance: bool((instance.y @ instance.A).any()),
         ),
     ),

@@ -11,7 +11,7 @@ from unrolled.guarantees.draw import uniform
 from unrolled.iterations import heavy_ball, heavy_ball_parameters
 from unrolled.sensing import DenseOperator
 
-_M = sp.Symbol("M", positive=True)
+_m, _M = sp.symbols("m M", positive=True)
 _step = (1 + r) ** 2 / _M
 _momentum = r**2
 # Of the iteration matrix at an eigenvalue, with m scaled to 1.
@@ -78,7 +78,7 @@ HEAVY_BALL = Theorem(
         """,
     assumptions=(
         Assumption(
-            r"the eigenvalue lies in $[m,M]$, $M=\kappa m$",
+            "the eigenvalue lies in $[m,M]$, where $<<condition>>$",
             _too_large,
             lambda instance: 1 <= instance[1] <= instance[0],
         ),
@@ -105,6 +105,10 @@ HEAVY_BALL = Theorem(
         ),
         "step": Definition(
             _step, _known, lambda instance: heavy_ball_parameters(1.0, instance[0])[0]
+        ),
+        "condition": Definition(
+            sp.Eq(_M, kappa * _m),
+            lambda instance: {_m: 1.0, _M: instance[0], kappa: instance[0]},
         ),
     },
     draw=_draw_eigenvalue,

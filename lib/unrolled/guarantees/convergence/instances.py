@@ -52,10 +52,6 @@ class Unrolled:
         least, largest = float(self.eigenvalues.min()), float(self.eigenvalues.max())
         return least >= self.low * (1 - 1e-9) and largest <= self.high * (1 + 1e-9)
 
-    @property
-    def noiseless(self) -> bool:
-        return not torch.as_tensor(self.noise).any()
-
     def with_steps(self, steps: Tensor) -> Unrolled:
         return replace(self, steps=steps)
 

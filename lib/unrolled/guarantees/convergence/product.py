@@ -17,6 +17,7 @@ from unrolled.guarantees import (
     Theorem,
 )
 from unrolled.guarantees.convergence import instances
+from unrolled.guarantees.convergence.definitions import CONDITION
 from unrolled.guarantees.convergence.symbols import K, kappa, lam, tied_factor, tied_rate
 from unrolled.guarantees.draw import integer
 from unrolled.guarantees.notation import Norm, over
@@ -92,7 +93,7 @@ PRODUCT = Theorem(
         """,
     assumptions=(
         Assumption(
-            r"each rate is the worst case over the whole interval $[m, M]$, $M=\kappa m$",
+            "each rate is the worst case over the whole interval $[m,M]$, where $<<condition>>$",
             _narrower,
             lambda instance: _span(instance) == (instance.low, instance.high),
         ),
@@ -109,6 +110,7 @@ PRODUCT = Theorem(
         "best": Definition(
             _best, lambda i: {_low: i.low, _high: i.high}, lambda i: tied_step(i.low, i.high)
         ),
+        "condition": CONDITION,
     },
     draw=_draw_steps,
     attained=_constant_step,

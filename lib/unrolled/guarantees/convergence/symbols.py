@@ -8,6 +8,7 @@ import sympy as sp
 from unrolled.guarantees.notation import Norm, over
 
 kappa = sp.Symbol("kappa", positive=True)  # condition number κ ≥ 1
+above_one = sp.Gt(kappa, 1)
 K = sp.Symbol("K", integer=True, positive=True)  # layers
 lam = sp.Symbol("lambda", nonnegative=True)  # an eigenvalue of H = AᵀA
 c = sp.Symbol("c", positive=True)  # n/m, unknowns per measurement

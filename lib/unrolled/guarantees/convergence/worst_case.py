@@ -20,8 +20,10 @@ from unrolled.guarantees import (
     evaluate,
 )
 from unrolled.guarantees.convergence import instances
+from unrolled.guarantees.convergence.definitions import CONDITION, NOISELESS, WIDER
 from unrolled.guarantees.convergence.symbols import (
     K,
+    above_one,
     accelerated_rate,
     chebyshev_factor,
     chebyshev_in_r,
@@ -49,7 +51,8 @@ def _values(instance: instances.Unrolled) -> dict[sp.Symbol, float]:
 def _interval_and_depth(generator: torch.Generator) -> tuple[float, float, int]:
     # A bound below 1e-6 would measure rounding rather than the theorem.
     while True:
-        low, high = instances.interval(generator)
+        largest = 1.2 if integer(generator, 0, 4) == 0 else 1000.0  # a condition number
+        low, high = instances.interval(generator, largest)
         depth = integer(generator, 1, 16)
         if evaluate(chebyshev_factor, {kappa: high / low, K: depth}) > 1e-6:
             return low, high, depth
@@ -131,12 +134,12 @@ CHEBYSHEV = Theorem(
         """,
     assumptions=(
         Assumption(
-            r"the eigenvalues of $H=A^\top A$ lie in $[m,M]$, $M=\kappa m$",
+            r"the eigenvalues of $H$ lie in $[m,M]$, where $<<condition>>$",
             _outside,
             lambda instance: instance.inside,
         ),
-        Assumption(r"there is no noise: $y=Ax^\star$", _noisy, lambda instance: instance.noiseless),
-        Assumption(r"$\kappa>1$", holds=lambda instance: instance.kappa > 1),
+        Assumption("there is no noise: $<<noiseless>>$", _noisy, NOISELESS.agrees),
+        Assumption("$<<wider>>$", holds=WIDER.agrees),
     ),
     quantity=relative_error,
     relation=AT_MOST,
@@ -148,7 +151,10 @@ CHEBYSHEV = Theorem(
             1 / (_m * chebyshev_root),
             lambda i: {_m: i.low, kappa: i.kappa, K: i.depth, k: torch.arange(1, i.depth + 1)},
             lambda i: chebyshev_steps(i.low, i.high, i.depth).flip(0),
-        )
+        ),
+        "condition": CONDITION,
+        "noiseless": NOISELESS,
+        "wider": WIDER,
     },
     draw=_draw_chebyshev,
     attained=_attain_chebyshev,
@@ -164,7 +170,7 @@ CHEBYSHEV = Theorem(
                 r"$\sigma$, the reciprocal of the tied rate,",
                 sp.Subs(_map, lam, 0),
                 1 / tied_rate,
-                domain=(kappa > 1,),
+                domain=(above_one,),
             ),
             Step.equal(
                 r"which is the double angle of the accelerated one: $\sigma=(r+1/r)/2$.",
@@ -190,7 +196,7 @@ CHEBYSHEV = Theorem(
                 r"where the roots $1/\eta_k$ land, in reverse order.",
                 sp.Subs(_map.subs(lam, _place), _place, chebyshev_root),
                 -sp.cos(_angle),
-                domain=(kappa > 1,),
+                domain=(above_one,),
             ),
             Step.equal(
                 r"At $\phi=j\pi/K$ it is $\pm1$ with alternating signs.",
@@ -312,6 +318,14 @@ _M = sp.Symbol("M", positive=True)
 _ell = sp.Symbol(r"{\ell_{j}(0)}", real=True)
 _T = sp.Symbol(r"{T_{K}(\sigma)}", positive=True)
 
+
+def _of_network(definition: Definition) -> Definition:
+    # An instance is a network and a method to run beside it.
+    return replace(definition, values=lambda pair: definition.values(pair[0]))
+
+
+_noiseless, _wider = _of_network(NOISELESS), _of_network(WIDER)
+
 HARDEST = Theorem(
     name="convergence.hardest",
     title="The hardest instance",
@@ -339,11 +353,11 @@ HARDEST = Theorem(
             lambda pair: pair[0].extra == 0,
         ),
         Assumption(
-            r"there is no noise: $y=Ax^\star$",
+            "there is no noise: $<<noiseless>>$",
             _one_gradient_solves,
-            lambda pair: pair[0].noiseless,
+            _noiseless.agrees,
         ),
-        Assumption(r"$\kappa>1$", holds=lambda pair: pair[0].kappa > 1),
+        Assumption("$<<wider>>$", holds=_wider.agrees),
     ),
     quantity=relative_error,
     relation=AT_LEAST,
@@ -366,6 +380,8 @@ HARDEST = Theorem(
             lambda pair: {_ell: _lagrange_at_zero(pair[0]), _T: _chebyshev_value(pair[0])},
             lambda pair: pair[0].weights,
         ),
+        "noiseless": _noiseless,
+        "wider": _wider,
     },
     draw=_draw_hardest,
     attained=lambda generator: (_draw_hardest(generator)[0], "best of the Krylov space"),

@@ -382,14 +382,14 @@ ADAPTIVE_THRESHOLDS = Theorem(
         and $\delta$ has to be less than $<<largest_at_s>>$.
         """,
     assumptions=(
-        Assumption(r"$s,r\ge1$ and $s+r\le n$"),
+        Assumption("$s$ and $r$ are positive and together at most $n$"),
         Assumption(
-            r"$\delta$ is the isometry constant of order $3s+2r-1$",
+            r"$\delta$ is the isometry constant of order $<<order>>$",
             lambda _: _understated(),
             holds=_constant_holds,
         ),
         Assumption(
-            r"$\theta_k$ is the $(s+r)$-th largest $|u^k_i|$",
+            r"$\theta_k$ is the $(<<kept>>)$-th largest $|u^k_i|$",
             lambda _: _fixed_thresholds(),
             holds=lambda instance: instance.thresholds is None,
         ),
@@ -403,7 +403,7 @@ ADAPTIVE_THRESHOLDS = Theorem(
             lambda _: _denser(),
             holds=_tail_as_told,
         ),
-        Assumption(r"$\rho<1$", lambda _: _expanding(), holds=_contracts),
+        Assumption("$<<contracts>>$", lambda _: _expanding(), holds=_contracts),
     ),
     quantity=error,
     relation=AT_MOST,

@@ -37,10 +37,6 @@ class Filter:
         """a_i, (m,)."""
         return self.operator.dense()[:, self.index]
 
-    def answers_with_one(self) -> bool:
-        """Whether wᵀa = 1, but for rounding."""
-        return abs(float(self.w @ self.column) - 1) < 1e-9
-
     def lmmse_response(self) -> float:
         """aᵀ(AAᵀ + λI)⁻¹a: what the LMMSE filter answers to the column, at most 1."""
         A = self.operator.dense()
@@ -123,6 +119,9 @@ _capon_filter = Definition(
     ],
 )
 
+_answer = sp.Symbol(r"{w^\top a_i}", real=True)
+_with_one = Definition(sp.Eq(_answer, 1), lambda instance: {_answer: instance.w @ instance.column})
+
 _rest = sp.Symbol("c", nonnegative=True)  # a's answer without its own column in the covariance
 
 CAPON = Theorem(
@@ -145,13 +144,15 @@ CAPON = Theorem(
         weights of ALISTA.
         """,
     assumptions=(
-        Assumption(r"$w^\top a_i=1$", _unscaled, holds=Filter.answers_with_one),
-        Assumption(r"$\lambda>0$, or $\lambda=0$ and $A$ has full row rank; $a_i\ne0$"),
+        Assumption("$<<answer>>$", _unscaled, holds=_with_one.agrees),
+        Assumption(
+            r"$\lambda$ is positive, or it is zero and $A$ has full row rank; $a_i$ is not zero"
+        ),
     ),
     quantity=Norm(_w.T * _A, 2) ** 2 + _lambda * Norm(_w, 2) ** 2,
     relation=AT_LEAST,
     bound=1 / response,
-    definitions={"filter": _capon_filter},
+    definitions={"filter": _capon_filter, "answer": _with_one},
     draw=_draw,
     attained=_capon,
     measure=lambda instance: {

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import sympy as sp
 
 from unrolled.guarantees import Assumption, Definition
-from unrolled.guarantees.latex import latex
 from unrolled.guarantees.rip import instances
 from unrolled.guarantees.rip.instances import Recovery
 from unrolled.guarantees.rip.schedule import Scheme
@@ -74,11 +73,13 @@ class Told:
     """A bound that a theorem is told, and what it must not be smaller than.
 
     Attributes:
+        key: the placeholder that stands for it.
         bound: its symbol.
         name: LaTeX of what it bounds.
         true: what that is.
     """
 
+    key: str
     bound: sp.Symbol
     name: str
     true: Callable[[Recovery], float]
@@ -97,8 +98,7 @@ class Told:
 
     def assumption(self, violate: Callable[[], Recovery], *, of: str = "") -> Assumption:
         """That it is a bound, `of` which things (Markdown), and an instance where it is none."""
-        statement = rf"${self.name}\le {latex(self.bound)}${of}"
-        return Assumption(statement, lambda _: violate(), holds=self.holds)
+        return Assumption(f"$<<{self.key}>>${of}", lambda _: violate(), holds=self.holds)
 
     def holds(self, instance: Recovery) -> bool:
         """Whether it is a bound, but for rounding."""

@@ -232,10 +232,10 @@ def _not_rescaled() -> Recovery:
     return replace(instance, W=instance.W / 2)
 
 
-_SIGNAL = Told(E0, r"\|x^\star_S\|_1", lambda instance: norm(instance.inside, 1))
-_COHERENCE = Told(mu, r"|w_i^\top a_j|", Recovery.coherence)
-_NOISE = Told(nu, r"\|W^\top w\|_\infty", _noise_seen)
-_TAIL = Told(tail, r"\|t\|_1", lambda instance: norm(instance.outside, 1))
+_SIGNAL = Told("told_signal", E0, r"\|x^\star_S\|_1", lambda instance: norm(instance.inside, 1))
+_COHERENCE = Told("told_coherence", mu, r"|w_i^\top a_j|", Recovery.coherence)
+_NOISE = Told("told_noise", nu, r"\|W^\top w\|_\infty", _noise_seen)
+_TAIL = Told("told_tail", tail, r"\|t\|_1", lambda instance: norm(instance.outside, 1))
 
 # The most that the tail puts on an entry outside S, t_i itself among it.
 _t_i, _t_sum = sp.symbols(r"{|t_i|} {\|t\|_1}", nonnegative=True)
@@ -247,7 +247,6 @@ _leak = Definition(
         _t_i: instance.outside.abs(),
         _t_sum: norm(instance.outside, 1),
     },
-    code=lambda instance: torch.ones(len(instance.support)),
 )
 
 
@@ -255,6 +254,15 @@ def _tail_as_told(instance: Recovery) -> bool:
     leak = largest_leak(instance.outside, instance.told[mu])
     return _TAIL.holds(instance) and is_bound(instance.told[tau], leak)
 
+
+_own = sp.Symbol(r"{w_i^\top a_i}", real=True)
+_answer = Definition(sp.Eq(_own, 1), lambda instance: {_own: instance.answers.diagonal()})
+
+_assumed = {
+    **{told.key: told.definition for told in (_SIGNAL, _COHERENCE, _NOISE, _TAIL)},
+    "told_leak": _leak,
+    "answer": _answer,
+}
 
 _slack = sp.Symbol("d", nonnegative=True)
 
@@ -286,16 +294,16 @@ FIXED_THRESHOLDS = Theorem(
     """,
     assumptions=(
         Assumption(
-            r"$w_i^\top a_i=1$ for all $i$",
+            "$<<answer>>$ for all $i$",
             lambda _: _not_rescaled(),
-            holds=lambda instance: bool(((instance.answers.diagonal() - 1).abs() < 1e-9).all()),
+            holds=_answer.agrees,
         ),
         _COHERENCE.assumption(_told_half_the_coherence, of=r" for all $i\ne j$"),
         *as_planned(_SCHEME, on_frame, 1),
         _SIGNAL.assumption(lambda: instances.larger(on_frame())),
         _NOISE.assumption(lambda: instances.noisier(on_frame())),
         Assumption(
-            r"the tail is no larger than told: $\|t\|_1\le T$, on one entry at most $\tau$",
+            "the tail is no larger than told: $<<told_tail>>$ and $<<told_leak>>$",
             lambda _: instances.with_tail(on_frame()),
             holds=_tail_as_told,
         ),
@@ -315,11 +323,7 @@ FIXED_THRESHOLDS = Theorem(
     definitions={
         "measured": MEASURED,
         "outside": OUTSIDE,
-        "told_signal": _SIGNAL.definition,
-        "told_coherence": _COHERENCE.definition,
-        "told_noise": _NOISE.definition,
-        "told_tail": _TAIL.definition,
-        "told_leak": _leak,
+        **_assumed,
         "layer": layer(weighted=True),
     },
     draw=_draw,
@@ -386,7 +390,8 @@ FIXED_THRESHOLDS_SUPPORT = replace(
     bound=sp.Integer(0),
     where={},
     formulas={},
-    definitions={},
+    definitions=_assumed,
+    same="rip.fixed-thresholds",
     attained=None,
     nearby=None,
     values=lambda _: {},

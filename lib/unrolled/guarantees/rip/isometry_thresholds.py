@@ -259,10 +259,10 @@ def _understated() -> Recovery:
     return instance.planned(_SCHEME, {**instance.told, delta_next: instance.told[delta_next] / 2})
 
 
-_SIGNAL = Told(E0, r"\|x^\star_S\|_2", lambda instance: norm(instance.inside, 2))
-_NOISE = Told(epsilon, r"\|w\|_2", lambda instance: norm(instance.noise, 2))
-_TAIL = Told(tail_norm, r"\|t\|_2", lambda instance: norm(instance.outside, 2))
-_TAIL_SUM = Told(tail_sum, r"\|t\|_1", lambda instance: norm(instance.outside, 1))
+_SIGNAL = Told("told_signal", E0, r"\|x^\star_S\|_2", lambda instance: norm(instance.inside, 2))
+_NOISE = Told("told_noise", epsilon, r"\|w\|_2", lambda instance: norm(instance.noise, 2))
+_TAIL = Told("told_tail", tail_norm, r"\|t\|_2", lambda instance: norm(instance.outside, 2))
+_TAIL_SUM = Told("told_sum", tail_sum, r"\|t\|_1", lambda instance: norm(instance.outside, 1))
 
 _ORDERED = Definition(
     sp.Ge(delta_next, delta_s),
@@ -277,6 +277,8 @@ def _constants_hold(instance: Recovery) -> bool:
         for constant, order in ((delta_s, sparsity), (delta_next, sparsity + 1))
     )
 
+
+_assumed = {told.key: told.definition for told in (_SIGNAL, _NOISE, _TAIL, _TAIL_SUM)}
 
 _slack = sp.Symbol("d", nonnegative=True)
 
@@ -336,7 +338,7 @@ ISOMETRY_THRESHOLDS = Theorem(
         _SIGNAL.assumption(lambda: instances.larger(_on_frame())),
         _NOISE.assumption(lambda: instances.noisier(_on_frame())),
         Assumption(
-            r"the tail is no larger than told: $\|t\|_2\le T_2$, $\|t\|_1\le T_1$",
+            "the tail is no larger than told: $<<told_tail>>$ and $<<told_sum>>$",
             lambda _: instances.with_tail(_on_frame()),
             holds=lambda instance: _TAIL.holds(instance) and _TAIL_SUM.holds(instance),
         ),
@@ -358,10 +360,7 @@ ISOMETRY_THRESHOLDS = Theorem(
         "ordered": _ORDERED,
         "measured": MEASURED,
         "outside": OUTSIDE,
-        "told_signal": _SIGNAL.definition,
-        "told_noise": _NOISE.definition,
-        "told_tail": _TAIL.definition,
-        "told_sum": _TAIL_SUM.definition,
+        **_assumed,
         "layer": layer(weighted=False),
     },
     draw=_draw,
@@ -452,7 +451,8 @@ ISOMETRY_THRESHOLDS_SUPPORT = replace(
     bound=sp.Integer(0),
     where={},
     formulas={},
-    definitions={},
+    definitions=_assumed,
+    same="rip.isometry-thresholds",
     attained=None,
     nearby=None,
     values=lambda _: {},
