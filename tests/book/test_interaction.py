@@ -58,12 +58,12 @@ def bring_into_view(element: Locator) -> None:
 
 
 def choose_another(selector: Locator) -> None:
-    """Take the first alternative that is not chosen."""
+    """Take the last alternative that is not chosen: the first may draw what is drawn by default."""
     if selector.evaluate("element => element.tagName") == "SELECT":
-        chosen = selector.evaluate("select => select.selectedIndex")
-        selector.select_option(index=int(chosen == 0))
+        chosen, last = selector.evaluate("select => [select.selectedIndex, select.length - 1]")
+        selector.select_option(index=last - int(chosen == last))
     else:
-        selector.locator("input:not(:checked)").first.check()
+        selector.locator("input:not(:checked)").last.check()
 
 
 def moved_by_keyboard(root: Locator, slider: Locator) -> None:

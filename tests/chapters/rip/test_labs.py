@@ -225,7 +225,8 @@ def test_on_the_frame_the_certificate_is_attained_and_smaller_thresholds_break_i
 
 def test_a_certificate_below_rounding_is_said_to_be():
     tiny = CERTIFICATE_LAB.run(matrix=TALL, sparsity=1, layers=30, thresholds="certified")
-    assert tiny.certificate[-1] < 1e-16 < tiny.measured.worst[-1]
+    assert tiny.certificate[-1] < 1e-16
+    assert (tiny.measured.worst > tiny.certificate).any()
     (said,) = re.findall(r"but by rounding, at most \$([^$]+)\$", summarise(tiny))
     excess = float((tiny.measured.worst - tiny.certificate).max())
     assert said == scientific(excess, 2)
