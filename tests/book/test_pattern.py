@@ -42,6 +42,12 @@ def faults(prose: str) -> list[str]:
         found.append("no source")
     if "{cite" in prose:
         found.append("a citation that JupyterLab cannot read")
+    if re.search(r"^#+ .*second reading", prose, re.MULTILINE | re.IGNORECASE):
+        found.append("a heading that says second reading, which a box does")
+    for box in re.findall(r"^:::\{admonition\} Second reading\n(.*?)^:::", prose, re.M | re.S):
+        (*_, goes_on) = re.findall(r"\]\(#([a-z-]+)\)", box) or [""]
+        if f"({goes_on})=\n" not in prose:
+            found.append("a second reading that does not say where a first one goes on")
     if "**Run ▸ Run All Cells**" not in prose:
         found.append("nothing says how to run it")
     return found
@@ -66,6 +72,12 @@ GOOD = """
 :::{dropdown} Solution 2
 :::{admonition} Exercise 3 · open project
 
+:::{admonition} Second reading
+:class: second-reading
+On a first reading go on to [the next](#next).
+:::
+
+(next)=
 [Polyak (1964)](references.bib)
 """
 
@@ -80,6 +92,8 @@ GOOD = """
         (":class: recap", "", "no recap"),
         ("[Polyak (1964)](references.bib)", "{cite}`Polyak1964`", "JupyterLab cannot read"),
         ("**Run", "Run", "nothing says how to run it"),
+        (":class: recap", "### Second reading: memory\n:class: recap", "a box does"),
+        ("(next)=\n", "", "where a first one goes on"),
     ],
 )
 def test_what_a_chapter_lacks_is_found(old, new, fault):

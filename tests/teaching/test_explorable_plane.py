@@ -229,46 +229,10 @@ def test_readings_are_computed_alike_and_stand_on_the_page():
     assert "first = 0.259" not in chart.page()
 
 
-ROOTS = sympy.symbols("root_1:4")
-
-
-def sharp(at):
-    series = {"product": sympy.Abs(sympy.prod([1 - lam / root for root in ROOTS]))}
-    rows = {"kind": [0, 1], "root_1": [3.21, 50.5], "root_2": [77.7, 0], "root_3": [7, 1000]}
-    curves = Curves(x=lam, domain=(1, 100), series=series, at=at)
-    return drawing(
-        panels=(Panel(layers=(curves,), y_scale="log", y_domain=(1e-4, 10)),),
-        rows=rows,
-        readings={},
-    )
-
-
-def test_curves_reach_their_zeros_where_they_are_told_of_them():
-    x, y = sharp(ROOTS).evaluate({kind: 0})[0]["product"]
-    for root in (3.21, 77.7, 7):
-        assert y[np.isclose(x, root)].min() < 1e-12
-        near = y[(np.abs(x - root) < 0.02) & (x != root)]
-        assert len(near) >= 4  # and close in on them from both sides
-    assert (np.diff(x) >= 0).all()
-    _, coarse = sharp(()).evaluate({kind: 0})[0]["product"]
-    assert coarse.min() > 1e-3
-
-
-@pytest.mark.parametrize("setting", [0, 1])  # in 1 a root is outside, and one makes no number
-def test_sharp_points_agree_and_stay_inside(setting):
-    chart = sharp((*ROOTS, 1 / (ROOTS[1] - 77.7), sympy.log(-ROOTS[0])))
-    here = chart.evaluate({kind: setting})
-    finite = {"product": here[0]["product"][0]}
-    assert finite["product"].min() == 1
-    assert finite["product"].max() == 100
-    there = computed(chart, kind=setting)
-    np.testing.assert_allclose([x for x, _ in there[0]["product"]], finite["product"], rtol=1e-9)
-
-
 def test_zeros_on_a_logarithmic_axis_are_drawn_with_numbers_only():
     rows = {"x": [1, 2], "y": [0.0, 1], "name": ["dot"] * 2}
     layers = (
-        Curves(x=lam, domain=(0, 2), series={"line": sympy.Abs(lam - 1)}, points=3, at=(1,)),
+        Curves(x=lam, domain=(0, 2), series={"line": sympy.Abs(lam - 1)}, points=3),
         Sequence(index=i, range=(1, 2), series={"bar": [0, 1]}, mark="bar"),
         Sequence(index=i, range=(1, 2), series={"spike": [0, 1], "none": [1]}, mark="spike"),
         Points(rows=rows, x="x", y="y", series="name"),

@@ -97,12 +97,12 @@ def reconstruction() -> Figure:
         ),
         caption=(
             f"Rings: a signal with {SPIKES} spikes at {UNKNOWNS} places, of which only "
-            f"{MEASUREMENTS} random sums are known. Stems: what is made of these. Over "
-            f"{len(found.signals)} such signals, ISTA misses {left[0]} of their energy after "
-            f"{LAYERS} rounds. Its {LAYERS} rounds as layers, with weights computed from the "
-            f"matrix and {found.numbers} numbers learned from other signals, miss {left[2]}. ISTA "
-            f"still misses {left[1]} after {LATER} rounds, each time with the best of "
-            f"{len(PENALTIES)} penalties."
+            f"{MEASUREMENTS} random sums are known. Stems: what is made of these. ISTA, the "
+            f"algorithm, repeats one and the same round. Over {len(found.signals)} such signals it "
+            f"misses {left[0]} of their energy after {LAYERS} rounds, and still {left[1]} after "
+            f"{LATER}, its one free number as good as any of {len(PENALTIES)} that were tried. The "
+            f"network has {LAYERS} such rounds as layers, and in them {found.numbers} numbers that "
+            f"were learned from other signals: it misses {left[2]}."
         ),
         height=4.2,
     ) as picture:

@@ -30,7 +30,7 @@ CONVERGENCE = Chapter(
         "You need eigenvalues of symmetric matrices, and polynomials of a matrix; of "
         "[](unrolling.ipynb), gradient descent as a network."
     ),
-    hours=(4, 10),
+    hours=(6, 14),
     ideas=IDEAS,
     guarantees=GUARANTEES,
     quick_checks=QUICK_CHECKS,

@@ -32,7 +32,7 @@ RIP = Chapter(
         "You need eigenvalues of symmetric matrices and vector norms; of [](unrolling.ipynb), the "
         r"soft threshold $S_\theta$ and the layer $x\leftarrow S_\theta\bigl(x+W^\top(y-Ax)\bigr)$."
     ),
-    hours=(3, 8),
+    hours=(4, 10),
     ideas=IDEAS,
     guarantees=GUARANTEES,
     quick_checks=QUICK_CHECKS,

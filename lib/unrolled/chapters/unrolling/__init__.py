@@ -26,7 +26,7 @@ UNROLLING = Chapter(
         "wrong?"
     ),
     needs="You need eigenvalues and singular values, gradients, and a little PyTorch.",
-    hours=(2, 6),
+    hours=(3, 7),
     ideas=IDEAS,
     guarantees=GUARANTEES,
     quick_checks=QUICK_CHECKS,

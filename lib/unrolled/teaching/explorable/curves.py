@@ -27,9 +27,6 @@ from unrolled.teaching.explorable.scope import (
     number,
 )
 
-# Offsets of the points that close in on a given one, in steps of the even grid.
-NEAR = [0.0, *(sign / 2**j for j in range(1, 7) for sign in (1, -1))]
-
 
 class _Sampled(marks.Marked):
     """Curves and sequences: expressions at points that are counted by an index i."""
@@ -57,16 +54,13 @@ class _Sampled(marks.Marked):
 
 @dataclass(frozen=True, kw_only=True)
 class Curves(_Sampled):
-    """Expressions in a continuous x, at evenly spaced points of an interval and where it matters.
+    """Expressions in a continuous x, at evenly spaced points of an interval.
 
     Attributes:
         x: the symbol on the horizontal axis.
         domain: its lowest and highest value, expressions in sliders and columns.
         series: label to expression in x, sliders and columns.
         points: how many evenly spaced points are computed for each curve.
-        at: where the curves turn sharply, such as at their zeros, expressions in sliders and
-            columns: each is a further point, with others that close in on it from both sides.  What
-            lies outside the domain moves to its end.
         mark: how it is drawn, see `Sequence`.
         width: of a bar, in units of the horizontal axis.
 
@@ -79,7 +73,6 @@ class Curves(_Sampled):
     domain: tuple[Expression, Expression]
     series: Mapping[str, Expression]
     points: int = 201
-    at: Several[Expression] = ()
     mark: str = "line"
     width: float = 0.8
 
@@ -90,35 +83,14 @@ class Curves(_Sampled):
     def evaluate(self, values: Mapping[str, float]) -> Evaluated:
         """x and y, each (points,) float64, of every series at these slider and column values."""
         x = evenly(self.domain, self.points, values)
-        if len(self.at):
-            low, high = x[0], x[-1]
-            gap = (high - low) / (self.points - 1)
-            near = np.array([number(place, values) for place in self.at])[:, None]
-            near = np.nan_to_num(near + gap * np.array(NEAR), nan=low)
-            x = np.sort(np.concatenate([x, near.clip(low, high).ravel()]))
         return _evaluated(self.series, x, {**values, self.x.name: x})
 
     def data(self, name: str, scope: Scope) -> Vega:
         """The Vega data set with the fields x, y and series."""
         low, high = map(scope.code, self.domain)
-        gap = f"({high} - {low}) / {self.points - 1}"
-        position = f"{low} + datum.i * {gap}"
-        sort: list[Vega] = []
-        if len(self.at):
-            after = f"(datum.i - {self.points})"
-            near = f"{scope.listed([*self.at])}[floor({after} / {len(NEAR)})]"
-            near = f"{near} + {gap} * {json.dumps(NEAR)}[{after} % {len(NEAR)}]"
-            position = f"datum.i < {self.points} ? {position} : {near}"
-            inside = f"isNaN(datum.x) ? {low} : clamp(datum.x, {low}, {high})"
-            sort = [
-                marks.formula("x", inside),
-                {"type": "collect", "sort": {"field": "x"}},
-            ]
-        count = self.points + len(self.at) * len(NEAR)
         transforms: list[Vega] = [
-            {"type": "sequence", "start": 0, "stop": count, "as": "i"},
-            marks.formula("x", position),
-            *sort,
+            {"type": "sequence", "start": 0, "stop": self.points, "as": "i"},
+            marks.formula("x", f"{low} + datum.i * ({high} - {low}) / {self.points - 1}"),
         ]
         here = scope.along(self.x, "datum.x")
         codes = [here.code(expression) for expression in self.series.values()]
