@@ -8,6 +8,7 @@ from numbers import Integral, Real
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 __all__ = [
     "check_batch",
@@ -21,7 +22,23 @@ __all__ = [
     "check_regularisation",
     "check_size",
     "check_spectrum",
+    "is_traced",
 ]
+
+
+def is_traced(*values: Tensor) -> bool:
+    """Whether PyTorch follows the program instead of running it, so that no value can be looked at.
+
+    So it is under `torch.compile` and `torch.export`, in the transforms of `torch.func` and in
+    forward-mode differentiation. Which operations there are then depends on shapes and dtypes
+    alone, and each must be one of PyTorch's own.
+    """
+    return torch.compiler.is_compiling() or any(
+        # torch.func has no public question for this.
+        torch._C._functorch.is_functorch_wrapped_tensor(value)
+        or forward_ad.unpack_dual(value).tangent is not None
+        for value in values
+    )
 
 
 def check_kind(name: str, value: object, kind: type | tuple[type, ...]) -> None:
@@ -78,7 +95,8 @@ def check_dtype(name: str, batch: Tensor, dtype: torch.dtype) -> None:
 def check_batch(name: str, batch: Tensor, width: int) -> None:
     """Require a finite batch (B, width), B ≥ 1; ValueError naming `name` else.
 
-    On a GPU the entries are not looked at, because a look would make the program wait for it.
+    On a GPU the entries are not looked at, because a look would make the program wait for it, nor
+    are they where there is nothing to look at (`is_traced`).
     """
     check_kind(name, batch, Tensor)
     if batch.ndim != 2 or batch.shape[1] != width or len(batch) == 0:
@@ -86,6 +104,7 @@ def check_batch(name: str, batch: Tensor, width: int) -> None:
     # A sum is finite only if all its terms are, and is far cheaper than a look at each of them.
     if (
         batch.device.type == "cpu"
+        and not is_traced(batch)
         and not cmath.isfinite(batch.detach().sum().item())
         and not torch.isfinite(batch).all()
     ):

@@ -1,7 +1,8 @@
 """Proximal maps: what a layer does after its linear step.
 
 The soft threshold is written for speed: one pass over memory forwards and one backwards, and
-nothing kept for the backward pass but its own output, which the next layer keeps anyway.
+nothing kept for the backward pass but its own output, which the next layer keeps anyway. Where
+PyTorch follows the program instead of running it, it is written in PyTorch's own operations.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unrolled.checks import check_kind, check_positive
+from unrolled.checks import check_kind, check_positive, is_traced
 
 __all__ = ["largest", "soft_threshold"]
 
@@ -46,7 +47,7 @@ def soft_threshold(
     _check_shape("threshold", threshold, u)
     if selected is not None:
         _check_shape("selected", selected, u)
-    if u.is_complex():
+    if u.is_complex() or is_traced(u, threshold):
         shrunk = torch.sgn(u) * torch.relu(u.abs() - threshold)
         return shrunk if selected is None else torch.where(selected & (shrunk != 0), u, shrunk)
     if selected is None:
@@ -98,7 +99,8 @@ def _check_shape(name: str, other: Tensor, u: Tensor) -> None:
 
 def _numpy_knows(size: Tensor) -> bool:
     # NumPy sorts and partitions rows of some hundred entries several times as fast as PyTorch.
-    return size.device.type == "cpu" and size.dtype in (torch.float32, torch.float64)
+    known = size.device.type == "cpu" and size.dtype in (torch.float32, torch.float64)
+    return known and not is_traced(size)
 
 
 def _sorted(size: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from unrolled.checks import is_traced
 from unrolled.networks.images import (
     as_images,
     check_image,
@@ -269,7 +270,8 @@ def conv_norm(kernel: Tensor, size: tuple[int, int]) -> Tensor:
     transfer = torch.fft.rfft2(kernel, s=tuple(size)).flatten(2).permute(2, 0, 1)
     with torch.no_grad():
         # On a CPU the many small decompositions are faster; on a GPU they would make it wait.
-        exact = transfer.device.type == "cpu" and bool(transfer.isfinite().all())
+        eager = transfer.device.type == "cpu" and not is_traced(transfer)
+        exact = eager and bool(transfer.isfinite().all())
         norms = torch.linalg.svdvals(transfer)[:, 0] if exact else _spectral_norm(transfer)
         worst = norms.argmax()
     return _spectral_norm(transfer.index_select(0, worst.reshape(1)))[0]

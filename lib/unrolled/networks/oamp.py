@@ -63,8 +63,8 @@ class OAMPNet(UnrolledNet):
         checkpoint: see `UnrolledNet`.
 
     Raises:
-        ValueError: a complex or zero A, noise < 0, lam ≤ 0, or a denoiser that lacks what is
-            needed.
+        ValueError: a complex or zero A, noise < 0, lam ≤ 0, a denoiser that lacks what is needed,
+            or a precision below single, when called.
     """
 
     eigenvalues: Tensor
@@ -92,11 +92,12 @@ class OAMPNet(UnrolledNet):
                 f"denoiser is a {type(denoiser).__name__}, which has no method "
                 "with_divergence(r, tau); divergence_free needs one"
             )
-        # A copy: what is loaded into this network, or done to it, stays within it.
-        self.operator, self.noise, self.lam = copy.deepcopy(operator), noise, lam
+        self.noise, self.lam = noise, lam
         self.tied, self.divergence_free = tied, divergence_free
         # Those of AᵀA that can differ from zero; the others are n − min(m, n) zeros.
         nonzero = operator.eigenvalues[-min(operator.shape) :]
+        # A copy: what is loaded into this network, or done to it, stays within it.
+        self.operator = copy.deepcopy(operator)
         self.register_buffer("eigenvalues", nonzero.clone())
         if not self.eigenvalues[-1] > 0:
             raise ValueError("A is zero; it measures nothing")
@@ -112,11 +113,15 @@ class OAMPNet(UnrolledNet):
         return 2 * torch.sigmoid(self.relaxation)
 
     def _first(self, y: Tensor) -> State:
-        return self._denoise(0, *self._linear_step(0, None, y))
+        with _all_digits(y):
+            r, tau = self._linear_step(0, None, y)
+        return self._denoise(0, r, tau)
 
     def _layer(self, k: int, state: State, y: Tensor) -> State:
-        x = state[1] if isinstance(state, tuple) else state
-        return self._denoise(k, *self._linear_step(k, x, y - self.operator.unchecked_forward(x)))
+        x = (state[1] if isinstance(state, tuple) else state).to(y)
+        with _all_digits(y):
+            r, tau = self._linear_step(k, x, y - self.operator.unchecked_forward(x))
+        return self._denoise(k, r, tau)
 
     def _linear_step(self, k: int, x: Tensor | None, residual: Tensor) -> tuple[Tensor, Tensor]:
         # The linear step from x, zero if None: r, (B, n), and τ, (B, 1).
@@ -163,4 +168,19 @@ class OAMPNet(UnrolledNet):
             return denoiser(r, tau)
         estimate, slope = denoiser.with_divergence(r, tau)
         slope = slope.clamp(max=1 - torch.finfo(r.dtype).eps ** 0.5)
-        return estimate, torch.lerp(r, estimate, 1 / (1 - slope))  # (D − d·r)/(1 − d) in one pass
+        # (D − d·r)/(1 − d) in one pass. Under autocast a denoiser has a precision of its own.
+        return estimate, torch.lerp(r, estimate.to(r), (1 / (1 - slope)).to(r))
+
+    def _check(self, y: Tensor) -> None:
+        super()._check(y)
+        if torch.finfo(y.dtype).bits < 32:
+            raise ValueError(
+                f"the network has dtype {y.dtype}, in which its linear step has neither singular "
+                "values nor Fourier transforms; float32 or float64 is needed, with or without "
+                "autocast"
+            )
+
+
+def _all_digits(y: Tensor) -> torch.autocast:
+    # The linear step solves a system of equations, for which half a precision is too little.
+    return torch.autocast(y.device.type, enabled=False)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recompute
 
-from unrolled.checks import check_batch, check_depth, check_size
+from unrolled.checks import check_batch, check_depth, check_size, is_traced
 
 __all__ = ["UnrolledNet", "segments"]
 
@@ -39,7 +39,8 @@ class UnrolledNet(nn.Module):
 
     A subclass says how a layer works by `_first` (layer 1, which knows that x_0 = 0) and `_layer`,
     and may hoist what all layers share into `_inputs`. What a layer hands to the next is its
-    estimate of x, (B, n), or a tuple of tensors that begins with it.
+    estimate of x, (B, n), or a tuple of tensors that begins with it. Layers use PyTorch's own
+    operations and look at no value, so that a network can be compiled, exported and transformed.
 
     `net(y)`: (B, m) to (B, n); `net(y, depth=k)` stops after k ≤ K layers. `net.trajectory(y)`:
     (K + 1, B, n), x_0 = 0 first; `net.trajectory(y, depth=k)` runs k layers, and repeats the last
@@ -83,11 +84,15 @@ class UnrolledNet(nn.Module):
             raise ValueError(f"depth is {depth}; 1 ≤ depth ≤ {self.depth} is needed")
         self._check(y)
         inputs = self._inputs(y)
+        # torch.func cannot recompute. What it transforms may be a parameter.
+        recomputed = (
+            bool(self.segments) and torch.is_grad_enabled() and not is_traced(y, *self.parameters())
+        )
         state: Any = None
         start = 0
         for length in self.segments or (depth,):
             end = min(start + length, depth)
-            if self.segments and torch.is_grad_enabled():
+            if recomputed:
                 state = recompute(self._run, start, end, state, *inputs, use_reentrant=False)
             else:
                 state = self._run(start, end, state, *inputs)

@@ -48,6 +48,8 @@ class DenseOperator(SensingOperator):
     def svd(self) -> tuple[Tensor, Tensor, Tensor]:
         """The thin singular value decomposition A = U diag(s) Vᴴ, computed once: U, s, Vᴴ."""
         if self._factors is None:
+            if torch.compiler.is_compiling():  # of what is followed, not run, nothing can be kept
+                return torch.linalg.svd(self.A, full_matrices=False)
             # The factors outlive the call. Those first asked for in inference mode may be used
             # in training later, and those of a torch.func transform after it: A is constant, so
             # nothing but the transform's wrapper is taken off.
