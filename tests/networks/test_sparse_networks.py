@@ -105,6 +105,26 @@ def test_hyperlista_is_its_recursion(seed, c, cap):
         torch.testing.assert_close(after[clear], expected[clear], rtol=1e-6, atol=1e-6)
 
 
+def test_without_full_row_rank_the_weights_are_loaded():
+    operator, y = problem()
+    A = operator.dense().clone()
+    A[-1] = A[0] + A[1]
+    for network in (ALISTA, HyperLISTA):
+        with pytest.raises(ValueError, match=r"full row rank.*lam > 0 helps"):
+            network(A, 3)
+    lam = 0.2
+    weights = analytic_weights(A, lam)
+    gram = A @ A.T + lam * torch.eye(6, dtype=A.dtype)
+    alista = ALISTA(A, 3, lam=lam, penalty=PENALTY)
+    step = 1 / float(torch.linalg.eigvals(weights.T @ A).real.max())
+    expected = proximal_gradient(A, y, weights, step, PENALTY, 3)
+    torch.testing.assert_close(alista.trajectory(y).detach(), expected)
+    hyper = HyperLISTA(A, 3, start=(0.02, 0.0, 0.0), lam=lam)
+    size = torch.linalg.solve(gram, y.T).T @ A  # Aᵀ(AAᵀ + lam·I)⁻¹y
+    first = soft_threshold(y @ weights, 0.02 * size.abs().sum(1, keepdim=True))
+    torch.testing.assert_close(hyper.trajectory(y)[1].detach(), first)
+
+
 def test_a_cap_keeps_hyperlista_from_standing_still():
     operator, y = problem()
     with torch.no_grad():

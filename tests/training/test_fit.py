@@ -54,6 +54,50 @@ def test_data_may_be_drawn_afresh():
     assert sum(history.loss[-50:]) < sum(history.loss[:50])
 
 
+def loader(net, count=7, batch_size=2):
+    x = torch.randn(count, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    pairs = torch.utils.data.TensorDataset(x @ net.A, x)
+    return torch.utils.data.DataLoader(pairs, batch_size=batch_size)
+
+
+def test_data_may_be_batches_that_begin_anew():
+    net, _ = net_and_data()
+    other = GradientNet(net.A, steps=net.steps.detach())
+    history = fit(net, loader(net), steps=10, progress=False)  # four batches a round
+    fit(other, list(loader(net)) * 3, steps=10, progress=False)
+    assert len(history.loss) == 10
+    assert torch.equal(net.steps, other.steps)
+
+
+def test_batches_that_end_are_said_to():
+    net, data = net_and_data()
+    with pytest.raises(ValueError, match=r"data has ended after 2 batches; 3 steps need"):
+        fit(net, (data for _ in range(2)), steps=3, progress=False)
+    with pytest.raises(ValueError, match=r"data has ended after 0 batches"):
+        fit(net, iter(()), steps=3, progress=False)
+    with pytest.raises(ValueError, match=r"batch_size is 2, but data is an iterable"):
+        fit(net, iter([data]), steps=1, batch_size=2, progress=False)
+
+
+def test_the_loss_may_be_another():
+    def absolute(estimate, x):
+        return (estimate - x).abs().sum(1).median()
+
+    found = []
+    for loss in (None, mean_squared_error, absolute):
+        net, data = net_and_data()
+        history = fit(net, data, steps=200, loss=loss, validation=data, progress=False)
+        value = float((loss or mean_squared_error)(net(data[0]), data[1]).detach())
+        assert history.validation[history.best_step] == pytest.approx(value)
+        found.append(net.steps.detach().clone())
+    assert torch.equal(found[0], found[1])
+    assert not torch.equal(found[0], found[2])
+    with pytest.raises(ValueError, match=r"loss gives \(3, 3\); one real number"):
+        fit(net, data, steps=1, loss=lambda estimate, x: estimate - x, progress=False)
+    with pytest.raises(ValueError, match=r"loss gives float; one real number"):
+        fit(net, data, steps=1, loss=lambda estimate, x: 1.0, progress=False)
+
+
 class Killed(Exception):
     pass
 
@@ -322,7 +366,7 @@ def test_fits_on_a_gpu_with_the_generator_of_either_device(tmp_path):
 
 def test_the_loss_is_summed_over_entries_and_averaged_over_rows():
     y = torch.tensor([[1.0, 2.0], [3.0, 5.0], [0.0, 1.0]])
-    assert float(mean_squared_error(nn.Identity(), y, torch.zeros(3, 2))) == pytest.approx(40 / 3)
+    assert float(mean_squared_error(y, torch.zeros(3, 2))) == pytest.approx(40 / 3)
 
 
 @pytest.mark.parametrize(
@@ -337,7 +381,7 @@ def test_the_loss_is_summed_over_entries_and_averaged_over_rows():
 )
 def test_data_unlike_the_estimate_are_refused(x):
     net, data = net_and_data()
-    with pytest.raises(ValueError, match=r"^x has shape .* net\(y\) has \(3, 3\)"):
+    with pytest.raises(ValueError, match=r"^x has shape .* estimate has \(3, 3\)"):
         fit(net, (data[0], x), steps=1, progress=False)
     with pytest.raises(ValueError, match=r"^x has shape"):
         fit(net, lambda _: (data[0], x), steps=1, generator=torch.Generator(), progress=False)
@@ -361,6 +405,8 @@ def test_data_unlike_the_estimate_are_refused(x):
         ({"data": torch.ones(2, 3)}, "data is a Tensor"),
         ({"data": (torch.ones(2, 3),)}, "data is a tuple"),
         ({"data": (torch.ones(2, 3), None)}, "data is a tuple"),
+        ({"data": (torch.ones(2, 3).numpy(),) * 2}, "data holds NumPy arrays; .*from_numpy"),
+        ({"data": iter([3])}, "data is a int"),
         ({"data": (torch.tensor(1.0), torch.tensor(1.0))}, "data is a tuple"),
         ({"validation": 3}, "validation is a int"),
         ({"data": lambda _: None, "generator": torch.Generator()}, "data is a NoneType"),

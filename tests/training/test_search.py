@@ -38,7 +38,7 @@ def test_numbers_stay_nonnegative():
     # The loss itself draws them below 0.
     fit(net, (y, -y), steps=200, progress=False)
     assert (net.c < 0).all()
-    assert float(mean_squared_error(net, y, -y).detach()) < loss
+    assert float(mean_squared_error(net(y), -y).detach()) < loss
 
 
 class Valleys(nn.Module):
@@ -67,7 +67,9 @@ def test_the_best_numbers_are_written_back(grid, starts, found):
     data = y, torch.zeros_like(y)
     loss = search(net, data, net.c, [grid], starts=starts)
     assert float(net.c.detach()) == pytest.approx(found, abs=1e-3)
-    assert float(mean_squared_error(net, *data).detach()) == pytest.approx(loss, abs=1e-12)
+    assert float(mean_squared_error(net(data[0]), data[1]).detach()) == pytest.approx(
+        loss, abs=1e-12
+    )
 
 
 def test_nelder_mead_is_never_shown_nan(monkeypatch):

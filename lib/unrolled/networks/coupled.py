@@ -149,11 +149,14 @@ class TiLISTA(_CoupledNet):
 class ALISTA(_CoupledNet):
     """A W computed from A and never learned: x ← S_θ(x + γWᵀ(y − Ax)), only γ and θ learned.
 
-    W = `analytic_weights(A)`. It starts as ISTA with these weights: γ = 1/λ_max(WᵀA),
+    W = `analytic_weights(A, lam)`. It starts as ISTA with these weights: γ = 1/λ_max(WᵀA),
     θ = γ·penalty. Two numbers a layer; the other arguments, result and errors are those of
-    `LISTACP`; A must have full row rank.
+    `LISTACP`.
 
     Source: Liu et al., ICLR 2019.
+
+    Args:
+        lam: ≥ 0, and > 0 unless A has full row rank.
     """
 
     layerwise = ("steps", "thresholds")
@@ -166,11 +169,12 @@ class ALISTA(_CoupledNet):
         depth: int,
         *,
         penalty: float = 0.1,
+        lam: float = 0.0,
         selection: Sequence[float] | None = None,
         checkpoint: int | Sequence[int] | None = None,
     ) -> None:
         operator = dense_operator(A)
-        weights = analytic_weights(operator)
+        weights = analytic_weights(operator, lam)
         step = 1 / _weighted_norm(operator.dense(), weights)
         super().__init__(operator, depth, step, penalty, selection, checkpoint)
         self.register_buffer("weights", weights)
@@ -182,7 +186,7 @@ class ALISTA(_CoupledNet):
 
 
 def _weighted_norm(A: Tensor, W: Tensor) -> float:
-    """λ_max(WᵀA) for W = analytic_weights(A), whose WᵀA has real eigenvalues ≥ 0."""
+    """λ_max(WᵀA) for analytic weights W, whose WᵀA has real eigenvalues ≥ 0."""
     return float(torch.linalg.eigvals(A.double() @ W.double().T).real.max())
 
 

@@ -20,7 +20,8 @@ State = tuple[Tensor, Tensor]
 class HyperLISTA(UnrolledNet):
     """ALISTA whose numbers in each layer follow from the residual, by three learned numbers.
 
-    With r = y − Ax, A⁺ the pseudo-inverse and W = `analytic_weights(A)`, a layer computes
+    With r = y − Ax, A⁺ = Aᵀ(AAᵀ + lam·I)⁻¹, which for lam = 0 is the pseudo-inverse, and
+    W = `analytic_weights(A, lam)`, a layer computes
     x ← S_θ(x + Wᵀr + β(x − x⁻)), where x⁻ is the iterate before x and, for each signal,
     θ = c₁‖A⁺r‖₁ and β = c₂‖x‖₀. Of the entries a share c₃ log(‖A⁺y‖₁/‖A⁺r‖₁), kept within [0, 1],
     passes unshrunk: the largest, if above the threshold.
@@ -31,10 +32,11 @@ class HyperLISTA(UnrolledNet):
     Source: Chen et al., NeurIPS 2021, who also have a W for which WᵀA is symmetric.
 
     Args:
-        A: a real `DenseOperator` or matrix (m, n) of full row rank.
+        A: a real `DenseOperator` or matrix (m, n).
         depth: K ≥ 1.
         start: (c₁, c₂, c₃), nonnegative; with the default c₂ = c₃ = 0 it starts as ISTA with
             weights W, step 1 and thresholds in proportion to the residual.
+        lam: ≥ 0, and > 0 unless A has full row rank.
         cap: > 0, θ is at most cap·‖Wᵀr‖_∞ while ‖A⁺r‖₁ > ‖A⁺y‖₁/10; None sets no bound, as
             published. A threshold that nothing new in Wᵀr exceeds stops a signal for ever, with
             most of it still missing; one such signal in ten thousand outweighs the error of all the
@@ -52,6 +54,7 @@ class HyperLISTA(UnrolledNet):
         depth: int,
         *,
         start: Sequence[float] = (0.002, 0.0, 0.0),
+        lam: float = 0.0,
         cap: float | None = None,
         checkpoint: int | Sequence[int] | None = None,
     ) -> None:
@@ -65,10 +68,12 @@ class HyperLISTA(UnrolledNet):
             check_positive("cap", cap)
         self.cap = cap
         self.register_buffer("A", operator.dense().clone())
-        self.register_buffer("weights", analytic_weights(operator))
-        # Wᵀr = D A⁺r with a diagonal D: the pseudo-inverse costs no product of its own.
-        pseudo = torch.linalg.pinv(self.A.double()).T.norm(dim=0)
-        self.register_buffer("scale", (pseudo / self.weights.double().norm(dim=0)).to(self.A))
+        self.register_buffer("weights", analytic_weights(operator, lam))
+        # Wᵀr = D⁻¹A⁺r with a diagonal D: the pseudo-inverse costs no product of its own. Column i
+        # of (AAᵀ + lam·I)WD is a_i.
+        exact, W = self.A.double(), self.weights.double()
+        image = exact @ (exact.T @ W) + lam * W
+        self.register_buffer("scale", (exact.square().sum(0) / (exact * image).sum(0)).to(self.A))
         self.c = nn.Parameter(torch.tensor(start, dtype=self.A.dtype))
 
     def _inputs(self, y: Tensor) -> tuple[Tensor, ...]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
@@ -17,6 +20,8 @@ from unrolled.training.checkpoint import check_settings, load, save
 __all__ = ["History", "fit", "mean_squared_error"]
 
 Batch = tuple[Tensor, Tensor]
+Data = Batch | Callable[[torch.Generator], Batch] | Iterable[Batch]
+Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass
@@ -39,9 +44,10 @@ class History:
 
 def fit(
     net: nn.Module,
-    data: Batch | Callable[[torch.Generator], Batch],
+    data: Data,
     *,
     steps: int,
+    loss: Loss | None = None,
     lr: float = 1e-2,
     decay: float = 1.0,
     batch_size: int | None = None,
@@ -56,15 +62,18 @@ def fit(
     callback: Callable[[int, float], None] | None = None,
     progress: bool = True,
 ) -> History:
-    """Minimise the squared error (1/B) Σ ‖net(y) − x‖² over the parameters of `net` by Adam.
+    """Minimise a loss of net(y) and x, the squared error by default, over `net` by Adam.
 
     Same inputs and generator give the same result on the same platform. The loss is read at every
     step, so that the first that is not finite stops the run; a GPU waits for that.
 
     Args:
-        data: (y, x) of shapes (N, m), (N, n), or a function that draws a fresh batch from a
-            generator; what it draws is checked at every step.
+        data: (y, x) of shapes (N, m), (N, n); or a function that draws a fresh batch from a
+            generator; or an iterable of batches, such as a `DataLoader`, which begins anew when it
+            ends. What is drawn is checked at every step. An iterable promises less: it has a chance
+            of its own, which no `generator` sets, and a resumed run begins it anew.
         steps: Adam steps in all, ≥ 1, those before a resumption included.
+        loss: loss(net(y), x), a scalar; None is `mean_squared_error`.
         lr, decay: the learning rate, which falls along half a cosine from lr at the first step
             towards lr·decay, which it would reach one step after the last.
         batch_size: rows drawn with replacement at each step; None takes all N.
@@ -81,25 +90,25 @@ def fit(
         callback: called as callback(step, loss) after each step.
 
     Raises:
-        ValueError: data that are empty, not finite or unlike net(y) in shape or dtype, impossible
-            settings, or settings that a checkpoint did not begin with.
+        ValueError: data that are empty, not finite or unlike net(y) in shape or dtype, an iterator
+            that ends before the last step, a loss that is no scalar, impossible settings, or
+            settings that a checkpoint did not begin with.
         FloatingPointError: the loss is NaN or infinite; it names the step and the parameters that
             are not finite.
     """
     _check_settings(steps, lr, decay, batch_size, validate_every, patience, clip, checkpoint_every)
     if not isinstance(net, nn.Module):
         raise ValueError(f"net is a {type(net).__name__}; a torch.nn.Module is needed")
-    if callable(data) and batch_size is not None:
-        raise ValueError(
-            f"batch_size is {batch_size}, but data is a function and draws whole batches"
-        )
+    loss = mean_squared_error if loss is None else loss
+    kind = _kind(data)
+    if kind != "a pair" and batch_size is not None:
+        raise ValueError(f"batch_size is {batch_size}, but data is {kind} and gives whole batches")
     sampled = callable(data) or batch_size is not None
     if sampled and generator is None:
         raise ValueError("generator is missing; drawing batches needs an explicit torch.Generator")
     device = torch.device(device) if device is not None else _device_of(net)
     net.to(device)
-    if not callable(data):
-        data = check_pair("data", data, device)
+    batches = _batches(data, batch_size, generator, device)
     if validation is not None:
         validation = check_pair("validation", validation, device)
     elif patience is not None:
@@ -119,12 +128,14 @@ def fit(
         "validate_every": validate_every,
         "patience": patience,
         "clip": clip,
-        "data": "a function" if callable(data) else _shapes(data),
+        "data": _shapes(cast(Batch, data)) if kind == "a pair" else kind,
+        "loss": getattr(loss, "__qualname__", type(loss).__qualname__),
         "validation": None if validation is None else _shapes(validation),
         "generator": generator.device.type if sampled and generator is not None else None,
         "trained": list(trained),
     }
-    run = _Run(net, optimiser, generator, settings, Path(checkpoint) if checkpoint else None)
+    path = Path(checkpoint) if checkpoint else None
+    run = _Run(net, loss, optimiser, generator, settings, path)
     run.resume()
 
     history = run.history
@@ -132,14 +143,14 @@ def fit(
     for step in tqdm(range(start, steps), initial=start, total=steps, disable=not progress):
         if history.stopped == "patience":
             break
-        y, x = _batch(data, batch_size, generator, device)
+        y, x = _next(batches, step, steps)
         for group in optimiser.param_groups:
             group["lr"] = lr * (decay + (1 - decay) * (1 + math.cos(math.pi * step / steps)) / 2)
         optimiser.zero_grad(set_to_none=True)
-        loss = mean_squared_error(net, y, x)
+        value = _scalar(loss(net(y), x))
         # Before the step, which would spread a NaN to all that it touches.
-        history.loss.append(_finite(float(loss.detach()), step, net, y))
-        loss.backward()
+        history.loss.append(_finite(float(value.detach()), step, net, y))
+        value.backward()
         if clip is not None:
             nn.utils.clip_grad_norm_(parameters, clip)
         optimiser.step()
@@ -157,19 +168,18 @@ def fit(
     return history
 
 
-def mean_squared_error(net: nn.Module, y: Tensor, x: Tensor) -> Tensor:
-    """The loss (1/B) Σ ‖net(y) − x‖² of a batch of B rows, a scalar.
+def mean_squared_error(estimate: Tensor, x: Tensor) -> Tensor:
+    """The loss (1/B) Σ ‖estimate − x‖² of a batch of B rows, a scalar.
 
     The squares are summed over the entries of a row and averaged over the rows only.
 
     Raises:
-        ValueError: net(y) and x differ in shape or dtype.
+        ValueError: they differ in shape or dtype.
     """
-    estimate = net(y)
     if estimate.shape != x.shape or estimate.dtype != x.dtype:
         raise ValueError(
-            f"x has shape {tuple(x.shape)} and dtype {x.dtype}; net(y) has {tuple(estimate.shape)} "
-            f"and {estimate.dtype}, and both must agree"
+            f"x has shape {tuple(x.shape)} and dtype {x.dtype}; the estimate has "
+            f"{tuple(estimate.shape)} and {estimate.dtype}, and both must agree"
         )
     return (estimate - x).square().sum() / len(x)
 
@@ -180,12 +190,13 @@ class _Run:
     def __init__(
         self,
         net: nn.Module,
+        loss: Loss,
         optimiser: torch.optim.Optimizer,
         generator: torch.Generator | None,
         settings: dict[str, object],
         path: Path | None,
     ) -> None:
-        self.net, self.optimiser, self.generator = net, optimiser, generator
+        self.net, self.loss, self.optimiser, self.generator = net, loss, optimiser, generator
         self.settings, self.path = settings, path
         self.history = History()
         self.best: dict[str, Tensor] | None = None
@@ -193,7 +204,7 @@ class _Run:
     def validate(self, step: int, validation: Batch) -> None:
         with torch.no_grad():
             y, x = validation
-            loss = _finite(float(mean_squared_error(self.net, y, x)), step, self.net, y)
+            loss = _finite(float(_scalar(self.loss(self.net(y), x))), step, self.net, y)
         history = self.history
         best = min(history.validation.values(), default=math.inf)
         history.validation[step] = loss
@@ -263,6 +274,8 @@ def _check_settings(
 def check_pair(name: str, batch: Batch, device: torch.device) -> Batch:
     """(y, x) on the device; ValueError unless both have the same rows, > 0, all finite."""
     pair = tuple(batch) if isinstance(batch, Sequence) else ()
+    if any(isinstance(part, np.ndarray) for part in pair):
+        raise ValueError(f"{name} holds NumPy arrays; tensors are needed, see torch.from_numpy")
     if len(pair) != 2 or not all(isinstance(part, Tensor) and part.ndim for part in pair):
         raise ValueError(f"{name} is a {type(batch).__name__}; a pair (y, x) of batches is needed")
     y, x = pair
@@ -277,22 +290,68 @@ def _shapes(batch: Batch) -> list[list[int]]:
     return [list(part.shape) for part in batch]
 
 
-def _batch(
-    data: Batch | Callable[[torch.Generator], Batch],
+def _kind(data: Data) -> str:
+    if callable(data):
+        return "a function"
+    listed = isinstance(data, Sequence) and not (
+        data and all(isinstance(batch, Sequence) for batch in data)
+    )
+    several = isinstance(data, Iterable) and not isinstance(data, Tensor | np.ndarray)
+    return "an iterable" if several and not listed else "a pair"
+
+
+def _batches(
+    data: Any,
     batch_size: int | None,
     generator: torch.Generator | None,
     device: torch.device,
-) -> Batch:
-    if callable(data):
-        assert generator is not None  # `fit` requires one
-        return check_pair("data", data(generator), device)
+) -> Iterator[Batch]:
+    """The batch of each step; a pair is checked at once."""
+    kind = _kind(data)
+    if kind == "an iterable":
+        return (check_pair("data", batch, device) for batch in _again(data))
+    if kind == "a function":
+        return (check_pair("data", data(generator), device) for _ in itertools.count())
+    pair = check_pair("data", data, device)
     if batch_size is None:
-        return data
-    assert generator is not None
-    rows = torch.randint(
-        len(data[0]), (batch_size,), generator=generator, device=generator.device
-    ).to(device)
-    return data[0][rows], data[1][rows]
+        return itertools.repeat(pair)
+    return (_rows(pair, batch_size, generator) for _ in itertools.count())
+
+
+def _again(data: Iterable[Batch]) -> Iterator[Batch]:
+    # From its beginning when it ends; an iterator has no beginning to go back to.
+    while True:
+        some = False
+        for batch in data:
+            some = True
+            yield batch
+        if not some:
+            return
+
+
+def _rows(pair: Batch, batch_size: int, generator: torch.Generator | None) -> Batch:
+    assert generator is not None  # `fit` requires one
+    y, x = pair
+    size = (batch_size,)
+    rows = torch.randint(len(y), size, generator=generator, device=generator.device).to(y.device)
+    return y[rows], x[rows]
+
+
+def _next(batches: Iterator[Batch], step: int, steps: int) -> Batch:
+    try:
+        return next(batches)
+    except StopIteration:
+        raise ValueError(
+            f"data has ended after {step} batches; {steps} steps need as many, or data that can "
+            "begin anew"
+        ) from None
+
+
+def _scalar(loss: Tensor) -> Tensor:
+    if not isinstance(loss, Tensor) or loss.numel() != 1 or loss.is_complex():
+        found = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
+        raise ValueError(f"loss gives {found}; one real number for a batch, a tensor, is needed")
+    return loss.reshape(())
 
 
 def _device_of(net: nn.Module) -> torch.device:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from unrolled.networks import UnrolledNet
 from unrolled.training.checkpoint import check_settings, load, save
-from unrolled.training.fit import Batch, History, fit
+from unrolled.training.fit import Data, History, fit
 
 __all__ = ["fit_layerwise"]
 
 
 def fit_layerwise(
     net: UnrolledNet,
-    data: Batch | Callable[[torch.Generator], Batch],
+    data: Data,
     *,
     alone: int,
     together: int,

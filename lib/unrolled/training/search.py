@@ -64,7 +64,7 @@ def search(
             return math.inf
         with torch.no_grad():
             parameter.copy_(torch.as_tensor(numbers).reshape(parameter.shape))
-            value = float(mean_squared_error(net, *data))
+            value = float(mean_squared_error(net(data[0]), data[1]))
         # Orders of magnitude, because the loss falls through many of them.
         return math.log10(value + 1e-300) if math.isfinite(value) else math.inf
 
