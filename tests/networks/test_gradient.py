@@ -147,3 +147,12 @@ def test_bad_measurements_are_refused():
         net(torch.ones(1, 2))
     with pytest.raises(ValueError, match="y has shape"):
         net.trajectory(torch.ones(3))
+
+
+def test_it_says_what_it_is():
+    A = torch.ones(2, 3)
+    assert str(GradientNet(A, 4, checkpoint=3)) == (
+        "GradientNet(shape=(2, 3), depth=4, dtype=torch.float32, learned=4, checkpoint=[3, 1])"
+    )
+    fixed = GradientNet(A, 4, learned=False)
+    assert str(fixed) == "GradientNet(shape=(2, 3), depth=4, dtype=torch.float32, learned=0)"

@@ -117,6 +117,12 @@ class UnrolledNet(nn.Module):
             iterates.append(_iterate(state))
         return torch.stack([torch.zeros_like(iterates[0]), *iterates])
 
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        learned = sum(p.numel() for p in self.parameters() if p.requires_grad)
+        told = f"shape={self.shape}, depth={self.depth}, dtype={self._dtype()}, learned={learned}"
+        return f"{told}, checkpoint={list(self.segments)}" if self.segments else told
+
     def _run(self, start: int, end: int, state: Any, *inputs: Tensor) -> Any:
         for k in range(start, end):
             state = self._layer(k, state, *inputs) if k else self._first(*inputs)
@@ -138,9 +144,11 @@ class UnrolledNet(nn.Module):
 
     def _check(self, y: Tensor) -> None:
         check_batch("y", y, self.shape[0])
-        dtype = next(itertools.chain(self.parameters(), self.buffers())).dtype
-        if y.dtype != dtype:
+        if y.dtype != (dtype := self._dtype()):
             raise ValueError(f"y has dtype {y.dtype}; the network's {dtype} is needed")
+
+    def _dtype(self) -> torch.dtype:
+        return next(itertools.chain(self.parameters(), self.buffers())).dtype
 
 
 def segments(depth: int, checkpoint: int | Sequence[int] | None) -> tuple[int, ...]:
