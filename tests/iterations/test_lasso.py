@@ -246,6 +246,34 @@ def test_untrained_alista_is_ista_with_its_weights():
         assert not torch.allclose(expected, problem.run(ista, 12, **choices), rtol=1e-3)
 
 
+@pytest.mark.parametrize("method", [ista, fista])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
+def test_a_warm_start_goes_on_where_it_was(method, dtype):
+    problem = Lasso(3, dtype)
+    first = problem.run(method, 8)
+    again = problem.run(method, 5, x0=first[-1])
+    assert torch.equal(again[0], first[-1])
+    if method is ista:  # which has no memory
+        torch.testing.assert_close(again, problem.run(ista, 13)[8:])
+    solution = problem.solution()
+    stayed = problem.run(method, 3, x0=solution)
+    torch.testing.assert_close(stayed[-1], solution, rtol=0, atol=1e-4)
+
+
+@draws
+@given(seed=seeds, dtype=dtypes, tolerance=st.floats(1e-6, 1e-2))
+@pytest.mark.parametrize("method", [ista, fista])
+def test_a_tolerance_ends_where_the_gap_allows_and_not_before(method, seed, dtype, tolerance):
+    problem = Lasso(seed, dtype, share=0.3)
+    found = problem.run(method, 3000, tolerance=tolerance)
+    allowed = tolerance * problem.y.abs().square().sum(1) / 2
+    assert 1 < len(found) < 3001
+    assert (problem.gap(found[-1]) <= allowed).all()
+    assert not (problem.gap(found[-2]) <= allowed).all()
+    torch.testing.assert_close(found, problem.run(method, len(found) - 1))
+    assert len(problem.run(method, 9, x0=found[-1], tolerance=tolerance)) == 1
+
+
 def test_no_penalty_is_gradient_descent_and_a_given_step_is_used():
     problem = Lasso(1, share=0.0)
     x = problem.run(ista, 1, step=0.25)
@@ -272,6 +300,12 @@ def test_no_penalty_is_gradient_descent_and_a_given_step_is_used():
         ({"penalty": "0.1"}, "penalty is '0.1'; 0 ≤ penalty < ∞"),
         ({"step": torch.ones(2)}, "step is tensor.*; 0 < step < ∞"),
         ({"operator": DenseOperator(torch.zeros(2, 2))}, "has no step"),
+        ({"x0": torch.ones(1, 3)}, r"x0 has shape \(1, 3\); a batch \(B, 2\)"),
+        ({"x0": torch.ones(2, 2)}, "x0 has 2 rows and y has 1"),
+        ({"x0": torch.ones(1, 2, dtype=torch.float64)}, "x0 has dtype torch.float64"),
+        ({"x0": torch.full((1, 2), math.nan)}, "x0 holds NaN"),
+        ({"tolerance": 0.0}, "tolerance is 0.0; 0 < tolerance < ∞"),
+        ({"tolerance": 0.1, "penalty": 0.0}, "tolerance is 0.1, but penalty is 0"),
     ],
 )
 def test_bad_input_is_refused(method, choices, sentence):
@@ -312,3 +346,9 @@ def test_bad_weights_are_refused(weights, sentence):
 def test_bad_points_are_refused(x, penalty, sentence):
     with pytest.raises(ValueError, match=sentence):
         duality_gap(DenseOperator(torch.eye(2)), torch.ones(1, 2), x, penalty)
+
+
+def test_other_weights_have_no_gap_to_stop_at():
+    problem = Lasso(0)
+    with pytest.raises(ValueError, match=r"tolerance is 0\.1, but weights are given"):
+        problem.run(ista, 3, weights=problem.operator.dense(), tolerance=0.1)

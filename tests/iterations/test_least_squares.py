@@ -15,7 +15,7 @@ from unrolled.iterations import (
     leja_order,
     tied_step,
 )
-from unrolled.sensing import DenseOperator
+from unrolled.sensing import DenseOperator, gaussian
 
 draws = settings(deadline=None)
 seeds = st.integers(0, 2**31)
@@ -158,3 +158,17 @@ def test_steps_are_used_in_double_precision_however_they_are_given():
 def test_bad_input_is_refused(call, sentence):
     with pytest.raises(ValueError, match=sentence):
         call(DenseOperator(torch.eye(2)), torch.ones(1, 2))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
+def test_a_warm_start_goes_on_where_it_was(dtype):
+    generator = torch.Generator().manual_seed(0)
+    operator = gaussian(6, 4, generator=generator, dtype=dtype)
+    y = torch.randn(3, 6, generator=generator, dtype=dtype)
+    whole = gradient_descent(operator, y, steps=[0.1, 0.2, 0.3, 0.1], ridge=0.1)
+    rest = gradient_descent(operator, y, steps=[0.3, 0.1], ridge=0.1, x0=whole[2])
+    torch.testing.assert_close(rest, whole[2:])
+    low, high = (float(operator.eigenvalues[end]) for end in (0, -1))
+    solved = heavy_ball(operator, y, low=low, high=high, depth=400)[-1]
+    stayed = heavy_ball(operator, y, low=low, high=high, depth=3, x0=solved)
+    torch.testing.assert_close(stayed, solved.expand(4, -1, -1), rtol=0, atol=1e-6)

@@ -26,8 +26,10 @@ def ista(
     depth: int,
     step: float | None = None,
     weights: Tensor | None = None,
+    x0: Tensor | None = None,
+    tolerance: float | None = None,
 ) -> Tensor:
-    """Iterative soft thresholding from x_0 = 0: all iterates, (depth + 1, B, n).
+    """Iterative soft thresholding: all iterates, (depth + 1, B, n), x_0 first.
 
     x⁺ = S_{step·penalty}(x + step·Wᴴ(y − Ax)). With W = A and step ≤ 1/L, L = λ_max(AᴴA), the
     objective F falls in every iteration, and F(x_k) − min F ≤ L‖x_0 − x*‖²/(2k) for step = 1/L
@@ -39,15 +41,23 @@ def ista(
         step: > 0, 1/L by default.
         weights: W, (m, n) like A, which is the default; with another W the iteration need not
             descend.
+        x0: where to start, (B, n); zero by default.
+        tolerance: > 0; ends early, with fewer iterates, once all signals are known to be solved to
+            that share of F(0): `duality_gap` ≤ tolerance·½‖y‖², for which one more product with A
+            and one with Aᴴ are computed in each iteration, and values are looked at.
 
     Raises:
-        ValueError: shapes and dtypes that do not fit, or numbers out of range.
+        ValueError: shapes and dtypes that do not fit, numbers out of range, or a tolerance without
+            a penalty or with other weights, where no gap says how near a solution is.
     """
-    iterates = [start(operator, y, depth)]
+    iterates = [start(operator, y, depth, x0)]
     step = _check_step(operator, penalty, step)
     if weights is not None:
         _check_weights(operator, weights)
+    _check_tolerance(tolerance, penalty, weights)
     for _ in range(depth):
+        if tolerance is not None and _solved(operator, y, iterates[-1], penalty, tolerance):
+            break
         iterates.append(_proximal_step(operator, y, iterates[-1], penalty, step, weights))
     return torch.stack(iterates)
 
@@ -59,18 +69,23 @@ def fista(
     penalty: float,
     depth: int,
     step: float | None = None,
+    x0: Tensor | None = None,
+    tolerance: float | None = None,
 ) -> Tensor:
-    """ISTA with momentum from x_0 = 0: all iterates, (depth + 1, B, n).
+    """ISTA with momentum: all iterates, (depth + 1, B, n), x_0 first.
 
     x_k = S_{step·penalty}(z_k + step·Aᴴ(y − Az_k)) and
     z_{k+1} = x_k + (t_k − 1)/t_{k+1}·(x_k − x_{k−1}), with z_1 = x_0, t_1 = 1 and
     t_{k+1} = (1 + √(1 + 4t_k²))/2. For step = 1/L, F(x_k) − min F ≤ 2L‖x_0 − x*‖²/(k + 1)², but
     F need not fall in every iteration (Beck and Teboulle 2009). Arguments and errors as for `ista`.
     """
-    iterates = [start(operator, y, depth)]
+    iterates = [start(operator, y, depth, x0)]
     step = _check_step(operator, penalty, step)
+    _check_tolerance(tolerance, penalty)
     z, t = iterates[0], 1.0
     for _ in range(depth):
+        if tolerance is not None and _solved(operator, y, iterates[-1], penalty, tolerance):
+            break
         x = _proximal_step(operator, y, z, penalty, step)
         t, before = (1 + math.sqrt(1 + 4 * t**2)) / 2, t
         z = x + (before - 1) / t * (x - iterates[-1])
@@ -140,6 +155,28 @@ def _check_step(operator: SensingOperator, penalty: float, step: float | None) -
         return ista_step(operator)
     check_positive("step", step)
     return step
+
+
+def _check_tolerance(
+    tolerance: float | None, penalty: float, weights: Tensor | None = None
+) -> None:
+    if tolerance is None:
+        return
+    check_positive("tolerance", tolerance)
+    if weights is not None or penalty == 0:
+        raise ValueError(
+            f"tolerance is {tolerance}, but {'weights are given' if penalty else 'penalty is 0'}; "
+            "no duality gap says then how near a solution is"
+        )
+
+
+def _solved(
+    operator: SensingOperator, y: Tensor, x: Tensor, penalty: float, tolerance: float
+) -> bool:
+    if not x.isfinite().all():  # a run that diverges shows in its iterates
+        return False
+    least = tolerance * y.abs().square().sum(1) / 2
+    return bool((duality_gap(operator, y, x, penalty) <= least).all())
 
 
 def _check_weights(operator: SensingOperator, weights: Tensor) -> None:

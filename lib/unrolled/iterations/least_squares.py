@@ -16,9 +16,14 @@ __all__ = ["gradient_descent", "heavy_ball"]
 
 
 def gradient_descent(
-    operator: SensingOperator, y: Tensor, *, steps: Tensor | Sequence[float], ridge: float = 0.0
+    operator: SensingOperator,
+    y: Tensor,
+    *,
+    steps: Tensor | Sequence[float],
+    ridge: float = 0.0,
+    x0: Tensor | None = None,
 ) -> Tensor:
-    """Gradient descent on ½‖y − Ax‖² + (ridge/2)‖x‖² from x_0 = 0: all iterates, (K + 1, B, n).
+    """Gradient descent on ½‖y − Ax‖² + (ridge/2)‖x‖²: all iterates, (K + 1, B, n), x_0 first.
 
     x_k = x_{k−1} + η_k(Aᴴ(y − Ax_{k−1}) − ridge·x_{k−1}) with η = steps, (K,), of which every step
     size rule makes a vector: `chebyshev_steps(low, high, depth)` gives the Chebyshev iteration.
@@ -27,13 +32,14 @@ def gradient_descent(
         y: (B, m), real or complex.
         steps: (K,), finite.
         ridge: ≥ 0.
+        x0: where to start, (B, n); zero by default.
 
     Raises:
         ValueError: shapes and dtypes that do not fit, or numbers out of range.
     """
     steps = _vector(steps)
     check_positive("ridge", ridge, zero=True)
-    iterates = [start(operator, y, len(steps))]
+    iterates = [start(operator, y, len(steps), x0)]
     for step in steps:
         x = iterates[-1]
         gradient = operator.unchecked_adjoint(y - operator.unchecked_forward(x)) - ridge * x
@@ -42,13 +48,20 @@ def gradient_descent(
 
 
 def heavy_ball(
-    operator: SensingOperator, y: Tensor, *, low: float, high: float, depth: int
+    operator: SensingOperator,
+    y: Tensor,
+    *,
+    low: float,
+    high: float,
+    depth: int,
+    x0: Tensor | None = None,
 ) -> Tensor:
-    """Polyak's heavy ball on ½‖y − Ax‖² from x_0 = 0: all iterates, (depth + 1, B, n).
+    """Polyak's heavy ball on ½‖y − Ax‖²: all iterates, (depth + 1, B, n), x_0 first.
 
-    x⁺ = x + ηAᴴ(y − Ax) + β(x − x⁻) with the two numbers of `heavy_ball_parameters`.
+    x⁺ = x + ηAᴴ(y − Ax) + β(x − x⁻) with the two numbers of `heavy_ball_parameters`. x0 is where to
+    start, (B, n); zero by default.
     """
-    iterates = [start(operator, y, depth)]
+    iterates = [start(operator, y, depth, x0)]
     step, momentum = heavy_ball_parameters(low, high)
     previous = iterates[0]
     for _ in range(depth):

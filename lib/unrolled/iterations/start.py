@@ -8,11 +8,21 @@ from unrolled.checks import check_batch, check_depth, check_dtype, check_kind
 from unrolled.sensing import SensingOperator
 
 
-def start(operator: SensingOperator, y: Tensor, depth: int) -> Tensor:
-    """x_0 = 0, (B, n), for measurements y, (B, m), of the operator's dtype and depth ≥ 1."""
+def start(operator: SensingOperator, y: Tensor, depth: int, x0: Tensor | None = None) -> Tensor:
+    """x_0, (B, n), zero by default, for measurements y, (B, m), of the operator's dtype, depth ≥ 1.
+
+    Raises:
+        ValueError: arguments that do not fit each other, or are not finite.
+    """
     check_depth(depth)
     check_measurements(operator, y)
-    return y.new_zeros(len(y), operator.shape[1])
+    if x0 is None:
+        return y.new_zeros(len(y), operator.shape[1])
+    check_batch("x0", x0, operator.shape[1])
+    check_dtype("x0", x0, operator.dtype)
+    if len(x0) != len(y):
+        raise ValueError(f"x0 has {len(x0)} rows and y has {len(y)}; one for each y is needed")
+    return x0
 
 
 def check_measurements(operator: SensingOperator, y: Tensor) -> None:
