@@ -117,6 +117,42 @@ class UnrolledNet(nn.Module):
             iterates.append(_iterate(state))
         return torch.stack([torch.zeros_like(iterates[0]), *iterates])
 
+    def load_layers(self, net: UnrolledNet) -> None:
+        """Take over what another network of this kind holds: its layers, and what they share.
+
+        The layers beyond its last one, and all of them if it is tied, repeat its last one. So a
+        deeper network goes on from a trained one.
+
+        Raises:
+            ValueError: net is of another kind or deeper, its layers have of their own what these
+                share, or what it holds is of other shapes.
+        """
+        if type(net) is not type(self) or net.depth > self.depth:
+            raise ValueError(
+                f"net is a {type(net).__name__} of depth {net.depth}; a {type(self).__name__} of "
+                f"depth at most {self.depth} is needed"
+            )
+        for kind in self.layerwise:
+            if len(getattr(net, kind)) > len(getattr(self, kind)):
+                raise ValueError(f"net holds {kind} for each layer; here all layers share one")
+        theirs = net.state_dict()
+        taken: dict[str, Tensor] = {}
+        for name, own in self.state_dict().items():
+            kind, *rest = name.split(".")
+            if kind in self.layerwise and rest:  # an entry of a list: kind.k.…
+                values = getattr(net, kind)
+                at = ".".join((kind, str(min(int(rest[0]), len(values) - 1)), *rest[1:]))
+                found = theirs.get(at)
+            elif kind in self.layerwise:  # a vector
+                entries = theirs[name]
+                found = entries[torch.arange(len(own)).clamp(max=len(entries) - 1)]
+            else:
+                found = theirs.get(name)
+            if found is None or found.shape != own.shape:
+                raise ValueError(f"net holds another {name} than one of shape {tuple(own.shape)}")
+            taken[name] = found
+        self.load_state_dict(taken)
+
     def extra_repr(self) -> str:
         """What `print` shows."""
         learned = sum(p.numel() for p in self.parameters() if p.requires_grad)
