@@ -143,7 +143,7 @@ def faults(chapters: Sequence[Sequence[Cell]]) -> list[str]:
     met: set[str] = set()  # the verbs that the book has used so far
     for cells in chapters:
         names = shelf(cells)
-        for cell, tree in trees(cells):
+        for place, (cell, tree) in enumerate(trees(cells)):
             if shown(cell):
                 said = shown_in_vain(source(cell).splitlines(), tree)
                 if only_shows(tree, names) and (verb(tree) is None or verb(tree) in met):
@@ -154,7 +154,9 @@ def faults(chapters: Sequence[Sequence[Cell]]) -> list[str]:
                     said.append("tells an answer: hide-input")
             else:
                 said = hidden_in_vain(tags(cell), tree, names)
-            closed = not shown(cell) and (answers(tree) or bool(formats(tree)))
+            # What a chapter begins with are its imports, in the way of its first picture.
+            closed = place == 0 or answers(tree) or bool(formats(tree))
+            closed &= not shown(cell)
             if closed != (cell["metadata"].get("jupyter") == CLOSED):
                 said.append(f"is to be {'closed' if closed else 'open'} in JupyterLab")
             found += [f"{cell['id']}: {fault}" for fault in said]
@@ -229,7 +231,7 @@ from unrolled.teaching import colophon, figure
 
 def planted(*texts: str, tag: str | None = None, jupyter: bool = False) -> list[Cell]:
     """A chapter of a folded cell of imports and the given cells."""
-    first = [(IMPORTS, ["hide-input"], {})]
+    first = [(IMPORTS, ["hide-input"], {"jupyter": CLOSED})]
     closed = {"jupyter": CLOSED} if jupyter else {}
     cells = first + [(text, [tag] if tag else [], closed) for text in texts]
     return [

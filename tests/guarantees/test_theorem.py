@@ -352,9 +352,9 @@ def test_dropped_shows_every_broken_conclusion():
     assert statement == "$a$ is at most 1"
     assert not sweep.passed
     shown = table._repr_markdown_()
-    assert shown.count("✗ fails") == 1
+    assert shown.count("✗\N{NO-BREAK SPACE}fails") == 1
     assert "Squares shrink" in shown
     idle = replace(SQUARE, assumptions=(Assumption("idle", between_zero_and_one),))
-    assert "✓ holds" in dropped((idle,))._repr_markdown_()
+    assert "✓\N{NO-BREAK SPACE}holds" in dropped((idle,))._repr_markdown_()
     with pytest.raises(ValueError, match="no theorem"):
         dropped((REFUTED,))

@@ -592,12 +592,11 @@ class Dropped:
         for theorem, statement, sweep in self.rows:
             title = "" if theorem.title == before else theorem.title
             before = theorem.title
-            measured, bound = float(sweep.measured[0]), float(sweep.bound[0])
-            needed = f"${sweep.relation.latex} {scientific(bound)}$"
-            outcome = "✗ fails" if sweep.broken else "✓ holds"
-            lines.append(
-                f"| {title} | {cell(statement)} | ${scientific(measured)}$ | {needed} | {outcome} |"
-            )
+            # Braces and a no-break space: a number or an outcome stays on one line.
+            measured = f"${{{scientific(float(sweep.measured[0]))}}}$"
+            needed = f"${{{sweep.relation.latex} {scientific(float(sweep.bound[0]))}}}$"
+            outcome = "✗\N{NO-BREAK SPACE}fails" if sweep.broken else "✓\N{NO-BREAK SPACE}holds"
+            lines.append(f"| {title} | {cell(statement)} | {measured} | {needed} | {outcome} |")
         return "\n".join(lines) + "\n"
 
 

@@ -28,7 +28,7 @@ CONVERGENCE = Chapter(
     asks="What can a step size of its own for each layer do for convergence, and what can it not?",
     needs=(
         "You need eigenvalues of symmetric matrices, and polynomials of a matrix; of "
-        "[](unrolling.ipynb), gradient descent as a network."
+        "[From iterations to layers](unrolling.ipynb), gradient descent as a network."
     ),
     hours=(6, 14),
     ideas=IDEAS,

@@ -57,7 +57,7 @@ def roots() -> Explorable:
             r"Each layer multiplies the error at the eigenvalue $\lambda$ by $1-\eta\lambda$: a "
             r"straight line from $1$ at $\lambda=0$ through its root $1/\eta$. Together they "
             "multiply it by the product of the two. The bars are the error itself, which is one "
-            "at both eigenvalues before the first layer."
+            "at both eigenvalues before the first layer; beyond two, its number says how large."
         ),
         sliders=tuple(
             Slider(symbol=root, label=f"root of layer {number}", values=ROOTS, start=start)

@@ -29,8 +29,9 @@ RIP = Chapter(
     title="RIP: what isometry promises, on your own matrix",
     asks="Which isometry does a sparse signal's recovery need, and does your own matrix have it?",
     needs=(
-        "You need eigenvalues of symmetric matrices and vector norms; of [](unrolling.ipynb), the "
-        r"soft threshold $S_\theta$ and the layer $x\leftarrow S_\theta\bigl(x+W^\top(y-Ax)\bigr)$."
+        "You need eigenvalues of symmetric matrices and vector norms; of "
+        r"[From iterations to layers](unrolling.ipynb), the soft threshold $S_\theta$ and "
+        r"the layer $x\leftarrow S_\theta\bigl(x+W^\top(y-Ax)\bigr)$."
     ),
     hours=(4, 10),
     ideas=IDEAS,

@@ -87,9 +87,10 @@ class Bars:
 
     def drawn(self, data: str, x: str, y: str, *, log: bool) -> Vega:
         """The Vega mark that draws the data set; values lie along the scale x."""
+        end = marks.place(x, "datum.y", log=log)["signal"]
         encode = {
             "x": {"scale": x, "value": self._start(log)},
-            "x2": marks.place(x, "datum.y", log=log),
+            "x2": {"signal": f"min({end}, range('{x}')[1])"},  # not over the numbers
             "y": {"field": "top"},
             "height": {"value": self.bar - 3},
             "fill": {"scale": "colour", "field": "series"},
