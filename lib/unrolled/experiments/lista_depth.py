@@ -47,7 +47,7 @@ def methods(problem: Problem) -> tuple[Method, ...]:
     hyperlista = Searched(
         "HyperLISTA",
         # Without a cap some signals stand still long before the end.
-        {"start": (0.002, 0.0, 0.0), "cap": None if noisy else 0.7},
+        {"start": (0.002, 0.0, 0.0), "lam": 0.0, "cap": None if noisy else 0.7},
         few=2000,
         signals=Signals(20_000, seed=1),
         grid=((0.01, 0.014, 0.018, 0.022), (0, 0.003, 0.006), (0.12, 0.25, 0.5)),
@@ -58,7 +58,7 @@ def methods(problem: Problem) -> tuple[Method, ...]:
     selecting = plain | {"selection": selection_schedule(problem.depth)}
     alista = Trained(
         "ALISTA",
-        plain,
+        plain | {"lam": 0.0},
         alone=200,
         together=200,
         final=16000,
@@ -101,7 +101,7 @@ def methods(problem: Problem) -> tuple[Method, ...]:
     return (
         *classical,
         hyperlista,
-        replace(alista, arguments=selecting, final=4000),
+        replace(alista, arguments=selecting | {"lam": 0.0}, final=4000),
         alista,
         coupled,
         coupled_plain,

@@ -30,7 +30,7 @@ CONVERGENCE = Chapter(
         "You need eigenvalues of symmetric matrices, and polynomials of a matrix; of "
         "[From iterations to layers](unrolling.ipynb), gradient descent as a network."
     ),
-    hours=(6, 14),
+    hours=(5, 12),
     ideas=IDEAS,
     guarantees=GUARANTEES,
     quick_checks=QUICK_CHECKS,
