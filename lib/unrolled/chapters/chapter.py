@@ -43,7 +43,7 @@ class Chapter:
         title: its heading.
         asks: its question, for the introduction.
         needs: what to know before, in Markdown sentences.
-        hours: about how many it takes to read, and how many with all exercises.
+        hours: about how many it takes to read, and how many with the exercises that are not open.
         ideas: its guarantees by what they are about, each in one of them.
         guarantees: theorems and refutations.
         quick_checks: questions.
@@ -90,7 +90,7 @@ class Chapter:
         """How long it takes, as a sentence."""
         read, in_all = self.hours
         unit = "hour" if read == 1 else "hours"
-        return f"It takes about {read} {unit} to read, and {in_all} with all exercises."
+        return f"It takes about {read} {unit} to read, and {in_all} with the exercises."
 
     def _repr_markdown_(self) -> str:
         return (

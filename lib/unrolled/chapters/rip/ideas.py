@@ -23,7 +23,7 @@ IDEAS = (
             "noise and tail leave."
         ),
         theorems=(FIXED_THRESHOLDS, FIXED_THRESHOLDS_SUPPORT),
-        breaks="Smaller thresholds, or entries, noise or leakage that are more than was told.",
+        breaks="Other thresholds, or entries, noise or leakage that are more than was told.",
         claims=((BIAS, "relative error"),),
     ),
     Idea(
@@ -32,7 +32,7 @@ IDEAS = (
             "all the same."
         ),
         theorems=(ISOMETRY_THRESHOLDS, ISOMETRY_THRESHOLDS_SUPPORT),
-        breaks="Smaller thresholds or constants, or entries or noise that are more than was told.",
+        breaks="Other thresholds, smaller constants, or entries or noise beyond what was told.",
         claims=((NORM, "relative error"), (LEAKAGE, "relative error")),
     ),
     Idea(

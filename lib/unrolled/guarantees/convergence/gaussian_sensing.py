@@ -163,8 +163,9 @@ GAUSSIAN = Theorem(
     statement=r"""
         Let $A$ have independent Gaussian entries of mean zero, scaled so that the mean square of a
         column's length is one. Let the entries of $x^\star$ be uncorrelated, of mean zero and
-        variance one, and those of the noise likewise, of variance $\sigma^2$. Let the unknowns and
-        the measurements grow, $c$ times as many unknowns as measurements. Among all $K$-layer
+        variance one, and those of the noise likewise, of variance $\sigma^2$; let the two be
+        uncorrelated with each other, and independent of $A$. Let the unknowns and the measurements
+        grow, $c$ times as many unknowns as measurements. Among all $K$-layer
         networks $x\leftarrow <<layer>>$ that start from the origin, the best has, in the limit and
         up to their order,
 

@@ -82,6 +82,7 @@ HEAVY_BALL = Theorem(
             _too_large,
             lambda instance: 1 <= instance[1] <= instance[0],
         ),
+        Assumption("there is no noise"),
     ),
     quantity=_radius,
     relation=EQUAL,

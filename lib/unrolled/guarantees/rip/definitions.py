@@ -114,7 +114,7 @@ def as_planned(scheme: Scheme, start: Callable[[], Recovery], order: int) -> tup
     """
     return (
         Assumption(
-            r"the thresholds are $\theta_k$, no smaller ones",
+            r"the thresholds are $\theta_k$ and no others",
             lambda _: instances.smaller_thresholds(start()),
             holds=lambda instance: instance.follows(scheme),
         ),

@@ -303,7 +303,8 @@ FIXED_THRESHOLDS = Theorem(
         _SIGNAL.assumption(lambda: instances.larger(on_frame())),
         _NOISE.assumption(lambda: instances.noisier(on_frame())),
         Assumption(
-            "the tail is no larger than told: $<<told_tail>>$ and $<<told_leak>>$",
+            "the tail is no larger than told: $<<told_tail>>$, and "
+            r"$<<told_leak>>$ for $i\notin S$",
             lambda _: instances.with_tail(on_frame()),
             holds=_tail_as_told,
         ),

@@ -121,8 +121,9 @@ LEAKAGE = Refutation(
         r"$\|A\|_2^2=8/3>2$: what leaks out of the support grows, and thresholds of "
         r"$10^{-3}\,2^{-k}$ let it. Nothing in the hypothesis excludes these thresholds, so "
         r"such a condition on $\delta_{2s}$ alone cannot imply convergence: it takes one on the "
-        r"thresholds too. With thresholds $\mu E_k$ nothing leaks, and the error falls by a factor "
-        "of three a layer."
+        r"thresholds too. (Steps below $2/\|A\|_2^2$ would end the growth, but with these "
+        r"thresholds they do not find the signal either.) With thresholds $\mu E_k$ nothing "
+        "leaks, and the error falls by a factor of three a layer."
     ),
     source=SOURCE_CLAIM,
 )
