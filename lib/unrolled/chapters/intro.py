@@ -100,9 +100,10 @@ def reconstruction() -> Figure:
             f"{MEASUREMENTS} random sums are known. Stems: what is made of these. ISTA, the "
             f"algorithm, repeats one and the same round. Over {len(found.signals)} such signals it "
             f"misses {left[0]} of their energy after {LAYERS} rounds, and still {left[1]} after "
-            f"{LATER}, its one free number as good as any of {len(PENALTIES)} that were tried. The "
-            f"network has {LAYERS} such rounds as layers, and in them {found.numbers} numbers that "
-            f"were learned from other signals: it misses {left[2]}."
+            f"{LATER}, its one free number chosen each time as the best of {len(PENALTIES)}. The "
+            f"network has {LAYERS} rounds of the same form as layers, with a matrix that is "
+            f"computed from the sums and {found.numbers} numbers that were learned from other "
+            f"signals: it misses {left[2]}. (Energy is the sum of squares.)"
         ),
         height=4.2,
     ) as picture:

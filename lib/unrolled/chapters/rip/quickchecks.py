@@ -175,7 +175,7 @@ SMALL_SIGNAL = QuickCheck.choice(
     prompt=(
         r"One entry of size $1$ is measured without noise by the $6\times16$ frame, and twelve "
         r"layers with the certified thresholds $3^{-k-1}$, $k=0,\dots,11$, recover it. Now the "
-        r"entry is $10^{-6}$, below every threshold. The relative error is"
+        r"entry is $10^{-6}$. The relative error is"
     ),
     options=(
         Option(
@@ -330,7 +330,7 @@ CONSTANT = QuickCheck.numeric(
         r"most $\delta_3E$ of it. Off the support at most $\delta_4E$ is heard; that is the "
         r"threshold, and all three entries lose it at once. Below which value of $\delta_4$ is "
         r"the norm of the error certain to fall, whatever $\delta_3\le\delta_4$ is? "
-        r"(Write $1/(1+\sqrt2)$ as 1/(1+sqrt(2)).)"
+        r"(Write $\sqrt5/2$ as sqrt(5)/2.)"
     ),
     answer=lambda: isometric.largest_constant.subs(s, 3),
     absolute=1e-3,

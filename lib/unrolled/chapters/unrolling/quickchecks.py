@@ -241,8 +241,9 @@ SCALED = QuickCheck.choice(
         Option(
             "HyperLISTA",
             lambda: _scales(lambda A, depth: HyperLISTA(A, depth, start=(0.05, 0.01, 0.1))),
-            "Yes: what it compares with the entries of $u$ is computed from the residual, and "
-            "scales along.",
+            "Yes: its thresholds are in proportion to the residual. The share that it selects "
+            "depends on how much smaller the residual has become, and its momentum on a count; "
+            "neither changes with the size.",
         ),
         Option(
             r"OAMPNet, made for noise of variance $\sigma^2=0$",
