@@ -145,6 +145,24 @@ def test_it_compiles_in_one_graph(name, training, backend):
         close(one_, other)
 
 
+def test_what_is_compiled_is_recomputed_as_asked():
+    def segments(name):
+        graphs = []
+
+        def backend(graph, inputs):
+            graphs.append(graph)
+            return graph
+
+        torch.compiler.reset()
+        net, y = case(name)
+        torch.compile(net, fullgraph=True, backend=backend)(y)
+        recomputed = torch.ops.higher_order.tag_activation_checkpoint
+        return sum(node.target is recomputed for graph in graphs for node in graph.graph.nodes)
+
+    assert segments("GradientNet checkpointed") == 2  # of two layers and of one
+    assert segments("GradientNet") == 0
+
+
 @every_mode
 @every_network
 def test_it_exports(name, training):

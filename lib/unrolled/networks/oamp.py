@@ -113,14 +113,18 @@ class OAMPNet(UnrolledNet):
         return 2 * torch.sigmoid(self.relaxation)
 
     def _first(self, y: Tensor) -> State:
-        with _all_digits(y):
-            r, tau = self._linear_step(0, None, y)
-        return self._denoise(0, r, tau)
+        return self._run_layer(0, None, y)
 
     def _layer(self, k: int, state: State, y: Tensor) -> State:
-        x = (state[1] if isinstance(state, tuple) else state).to(y)
-        with _all_digits(y):
-            r, tau = self._linear_step(k, x, y - self.operator.unchecked_forward(x))
+        x = state[1] if isinstance(state, tuple) else state
+        return self._run_layer(k, x.to(y), y)
+
+    def _run_layer(self, k: int, x: Tensor | None, y: Tensor) -> State:
+        # Layer k + 1 from x, zero if None. Its linear step solves a system of equations, for which
+        # half a precision is too little.
+        with torch.autocast(y.device.type, enabled=False):
+            residual = y if x is None else y - self.operator.unchecked_forward(x)
+            r, tau = self._linear_step(k, x, residual)
         return self._denoise(k, r, tau)
 
     def _linear_step(self, k: int, x: Tensor | None, residual: Tensor) -> tuple[Tensor, Tensor]:
@@ -179,8 +183,3 @@ class OAMPNet(UnrolledNet):
                 "values nor Fourier transforms; float32 or float64 is needed, with or without "
                 "autocast"
             )
-
-
-def _all_digits(y: Tensor) -> torch.autocast:
-    # The linear step solves a system of equations, for which half a precision is too little.
-    return torch.autocast(y.device.type, enabled=False)

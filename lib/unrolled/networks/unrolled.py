@@ -84,10 +84,7 @@ class UnrolledNet(nn.Module):
             raise ValueError(f"depth is {depth}; 1 ≤ depth ≤ {self.depth} is needed")
         self._check(y)
         inputs = self._inputs(y)
-        # torch.func cannot recompute. What it transforms may be a parameter.
-        recomputed = (
-            bool(self.segments) and torch.is_grad_enabled() and not is_traced(y, *self.parameters())
-        )
+        recomputed = bool(self.segments) and torch.is_grad_enabled() and self._may_recompute(y)
         state: Any = None
         start = 0
         for length in self.segments or (depth,):
@@ -116,6 +113,10 @@ class UnrolledNet(nn.Module):
             state = self._run(k, k + 1, state, *inputs)
             iterates.append(_iterate(state))
         return torch.stack([torch.zeros_like(iterates[0]), *iterates])
+
+    def _may_recompute(self, y: Tensor) -> bool:
+        # torch.func cannot; what it transforms may be a parameter. What is compiled can.
+        return torch.compiler.is_compiling() or not is_traced(y, *self.parameters())
 
     def load_layers(self, net: UnrolledNet) -> None:
         """Take over what another network of this kind holds: its layers, and what they share.

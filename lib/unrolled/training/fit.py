@@ -103,12 +103,12 @@ def fit(
     kind = _kind(data)
     if kind != "a pair" and batch_size is not None:
         raise ValueError(f"batch_size is {batch_size}, but data is {kind} and gives whole batches")
-    sampled = callable(data) or batch_size is not None
+    sampled = kind == "a function" or batch_size is not None
     if sampled and generator is None:
         raise ValueError("generator is missing; drawing batches needs an explicit torch.Generator")
     device = torch.device(device) if device is not None else _device_of(net)
     net.to(device)
-    batches = _batches(data, batch_size, generator, device)
+    batches = _batches(kind, data, batch_size, generator, device)
     if validation is not None:
         validation = check_pair("validation", validation, device)
     elif patience is not None:
@@ -301,13 +301,13 @@ def _kind(data: Data) -> str:
 
 
 def _batches(
+    kind: str,
     data: Any,
     batch_size: int | None,
     generator: torch.Generator | None,
     device: torch.device,
 ) -> Iterator[Batch]:
-    """The batch of each step; a pair is checked at once."""
-    kind = _kind(data)
+    """The batch of each step, from data of that kind; a pair is checked at once."""
     if kind == "an iterable":
         return (check_pair("data", batch, device) for batch in _again(data))
     if kind == "a function":
