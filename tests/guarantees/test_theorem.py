@@ -46,7 +46,7 @@ SQUARE = Theorem(
     measure=lambda instance: {reached: instance},
     values=lambda instance: {a: instance},
     source="Arithmetic.",
-    derivation=NoDerivation("school"),
+    derivation=NoDerivation("", "school"),
     attained=lambda generator: 1.0,
 )
 
@@ -309,7 +309,7 @@ def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="derivation is a NoneType"):
         replace(SQUARE, derivation=None)
     with pytest.raises(ValueError, match="reason is empty"):
-        NoDerivation(" ")
+        NoDerivation("", " ")
     with pytest.raises(ValueError, match="count is 0"):
         SQUARE.check(0)
     with pytest.raises(ValueError, match="values lacks a"):

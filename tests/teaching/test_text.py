@@ -1,3 +1,4 @@
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -49,6 +50,14 @@ def test_markdown_is_rendered():
 
 def test_inline_text_has_no_paragraph():
     assert to_html("one *two*", inline=True) == "one <em>two</em>"
+
+
+@pytest.mark.parametrize(("after", "kept"), [(".", "."), ("), that", "),"), (" and", None)])
+def test_a_mark_behind_a_formula_stays_on_its_line(after, kept):
+    html = to_html(f"see $x${after}", inline=True)
+    together = re.search(r'<span style="white-space: nowrap"><math.*</math>(.*)</span>', html)
+    assert (together and together[1]) == kept
+    assert re.sub("<[^>]*>", "", html) == f"see x{after}"
 
 
 def test_upright_letters_stay_upright():

@@ -148,7 +148,8 @@ def curve_and_dots() -> Figure:
             "fall along a straight line without noise and level off with it."
         ),
         caption=(
-            "The curves are a theorem about unrolled gradient descent. The dots are networks, run "
+            "The curves are a theorem about unrolled gradient descent, for two variances "
+            "$\\sigma^2$ of the noise in what is measured. The dots are networks, run "
             f"on a random matrix with {m} measurements of {n} unknowns."
         ),
     ) as picture:

@@ -474,8 +474,14 @@ class Derivation:
 
 @dataclass(frozen=True)
 class NoDerivation:
-    """Says why a theorem has no derivation of its own: what it follows from, in words."""
+    """Says why a theorem has no derivation of its own.
 
+    Attributes:
+        follows: the name of the theorem that it follows from; empty for none.
+        reason: how, in words.
+    """
+
+    follows: str
     reason: str
     steps: ClassVar[tuple[Step, ...]] = ()
 
@@ -488,4 +494,4 @@ class NoDerivation:
         return ()
 
     def _repr_markdown_(self) -> str:
-        return f"No derivation of its own: {self.reason}\n"
+        return f"*No derivation of its own:* {self.reason}\n"

@@ -1,4 +1,4 @@
-"""The choice between the two exact methods, and the refusal of what would take days.
+"""The choice between the two exact methods, and the refusal of what would take too long.
 
 What is chosen, and what is refused, depends on counts alone, never on a clock: the same call gives
 the same answer on a slow machine and on a busy one. The unit of effort is a number that is looked
@@ -81,6 +81,6 @@ def _count(problem: SparseEigenvalue) -> str:
     n, s, needed = len(problem.H), problem.s, enumeration_effort(problem)
     return (
         f"s = {s} of n = {n} columns make {counted(comb(n, s))} supports, and to enumerate them "
-        f"takes an effort of {counted(needed)}, up to about "
+        f"takes an effort of {counted(needed)} (numbers to look at), up to about "
         f"{readable(min(needed, 10**300) / SECOND)}"
     )

@@ -1,11 +1,13 @@
 """Short Markdown with mathematics as HTML that needs no script to be read."""
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from xml.etree import ElementTree
 
 import latex2mathml.converter
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 
@@ -33,8 +35,7 @@ def to_html(markdown: str, *, inline: bool = False) -> str:
 def _markdown() -> MarkdownIt:
     converter = MarkdownIt("commonmark", {"html": False}).use(dollarmath_plugin, allow_labels=False)
     converter.add_render_rule(
-        "math_inline",
-        lambda self, tokens, index, options, env: _mathml(tokens[index].content, "inline"),
+        "math_inline", lambda self, tokens, index, options, env: _in_line(tokens, index)
     )
     converter.add_render_rule(
         "math_block",
@@ -43,6 +44,16 @@ def _markdown() -> MarkdownIt:
         ),
     )
     return converter
+
+
+def _in_line(tokens: Sequence[Token], index: int) -> str:
+    formula = _mathml(tokens[index].content, "inline")
+    following = tokens[index + 1] if index + 1 < len(tokens) else None
+    if following is None or not (mark := re.match(r"[,.;:!?)]+", following.content)):
+        return formula
+    # A browser may break the line behind a formula; the mark that belongs to it stays with it.
+    following.content = following.content[mark.end() :]
+    return f'<span style="white-space: nowrap">{formula}{mark[0]}</span>'
 
 
 def _mathml(latex: str, display: str) -> str:

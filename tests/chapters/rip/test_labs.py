@@ -214,7 +214,7 @@ def test_certified_thresholds_keep_their_promise(setting, noise):
 def test_on_the_frame_the_certificate_is_attained_and_smaller_thresholds_break_it():
     certified = CERTIFICATE_LAB.run(**QUICK, thresholds="certified")
     torch.testing.assert_close(certified.measured.worst, certified.certificate)
-    tenth = CERTIFICATE_LAB.run(**QUICK, thresholds="a tenth of it")
+    tenth = CERTIFICATE_LAB.run(**QUICK, thresholds="a tenth of them")
     torch.testing.assert_close(tenth.certificate, certified.certificate)
     assert not _holds(tenth)
     assert _has_false_positives(tenth)
@@ -231,7 +231,7 @@ def test_a_certificate_below_rounding_is_said_to_be():
     excess = float((tiny.measured.worst - tiny.certificate).max())
     assert said == scientific(excess, 2)
     # Where no layer exceeds it, or one does by more, nothing is put down to rounding.
-    for thresholds in ("certified", "a tenth of it"):
+    for thresholds in ("certified", "a tenth of them"):
         result = CERTIFICATE_LAB.run(sparsity=2, thresholds=thresholds)
         assert "rounding" not in summarise(result)
 

@@ -86,6 +86,11 @@ def radii() -> tuple[sp.Expr, sp.Expr]:
     return sp.sqrt(1 + cosine), sp.sqrt(1 - cosine)
 
 
+def _over(leak: sp.Expr) -> sp.Basic:
+    # Two perpendicular columns answer with a zero that rounding may have left above it.
+    return leak > theta + ROUNDING
+
+
 def leaks() -> tuple[sp.Expr, ...]:
     """What the other columns answer to an entry of one on the first, |aᵢᵀa₁|."""
     return sp.Abs(_cosine(1, 0)), sp.Abs(_cosine(2, 0))
@@ -175,8 +180,8 @@ def _leakage() -> Panel:
                 range=(1, 3),
                 series={
                     "the entry": [1, 0, 0],
-                    "kept out": [0, *(leak * _one_if(leak <= theta) for leak in leaks())],
-                    "let in by mistake": [0, *(leak * _one_if(leak > theta) for leak in leaks())],
+                    "kept out": [0, *(leak * _one_if(sp.Not(_over(leak))) for leak in leaks())],
+                    "let in by mistake": [0, *(leak * _one_if(_over(leak)) for leak in leaks())],
                 },
                 mark="bar",
             ),
@@ -200,20 +205,20 @@ def columns() -> Explorable:
         name="rip.columns",
         title="Three columns in the plane: drag them",
         alt=(
-            "Left, three unit vectors in the plane and two closed curves: the unit circle of "
+            "First, three unit vectors in the plane and two closed curves: the unit circle of "
             "signals, and the ellipse that two columns make of it. As these columns come together, "
-            "the ellipse becomes long and thin, and in the end a line. Right, three bars: the "
+            "the ellipse becomes long and thin, and in the end a line. Then three bars: the "
             "entry itself, and what the other two columns answer to it; a bar above the line of "
             "the threshold is let in by mistake."
         ),
         caption=(
-            r"Left: a signal $x$ of length one on two entries is a point of the circle; what is "
-            r"measured of it, $Ax$, is one of the ellipse, whose two radii are drawn. They are "
+            r"First half: a signal $x$ of length one on two entries is a point of the circle; what "
+            r"is measured of it, $Ax$, is one of the ellipse, whose two radii are drawn. They are "
             r"$\sqrt{1+\delta}$ and $\sqrt{1-\delta}$, where $\delta$ is the absolute inner "
-            r"product of the two columns. The largest $\delta$ of any two is $\delta_2$. Right: a "
-            r"signal with one entry, on $a_1$, is measured, and each column answers with its inner "
-            "product. Pull two columns together; then move the line of the threshold until no "
-            "wrong bar crosses it."
+            r"product of the two columns. The largest $\delta$ of any two is $\delta_2$. Second "
+            r"half: a signal with one entry, on $a_1$, is measured, and each column answers with "
+            "its inner product. Pull two columns together; then move the line of the threshold "
+            "until no wrong bar crosses it."
         ),
         sliders=(
             *(
@@ -230,7 +235,7 @@ def columns() -> Explorable:
                 symbol=chosen,
                 label="the circle lies on columns",
                 options=(
-                    "the closest two",
+                    "the two most alike",
                     *(f"{NAMES[i]} and {NAMES[j]}" for i, j in PAIRS),
                 ),
             ),
@@ -247,7 +252,7 @@ def columns() -> Explorable:
             "√(1+δ)": sp.Max(along, across),
             "√(1−δ)": sp.Min(along, across),
             "δ₂": sp.Max(*cosines),
-            "let in": sum(_one_if(leak > theta) for leak in leaks()),
+            "let in": sum(_one_if(_over(leak)) for leak in leaks()),
         },
         columns=2,
     )
@@ -300,7 +305,7 @@ def constants() -> Explorable:
             "no better than coherence."
         ),
         caption=(
-            r"Circles: $\delta_s$, exact, between bounds from above and below. Lines: what the "
+            r"Circles: $\delta_j$, exact, between bounds from above and below. Lines: what the "
             "theorem on thresholds from isometry constants and basis pursuit (at even orders) ask "
             "of it. Where a circle lies under the falling line, the theorem on thresholds "
             r"certifies $j-1$ entries; just above it, it may still do so. Where a circle at an "

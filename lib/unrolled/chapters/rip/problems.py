@@ -35,7 +35,7 @@ ROUNDING = 1e-12  # a smaller entry outside the support is none
 GRID = 40  # thresholds that are tried for each layer
 DEEPEST = 12  # layers of the charts
 SPARSITIES = (1, 2, 3, 4)
-CERTIFIED, TENTH, TRAINED = SCHEDULES = ("certified", "a tenth of it", "trained")
+CERTIFIED, TENTH, TRAINED = SCHEDULES = ("certified", "a tenth of them", "trained")
 SIGNALS = 100  # that the charts measure on, and as many to train on
 
 PLAIN = {fixed.nu: 0, fixed.tau: 0, fixed.tail: 0}  # neither noise nor tail

@@ -192,7 +192,8 @@ def whiteness() -> Explorable:
         caption=(
             f"Bars: {count:,} errors, those of each signal divided by their root mean square; the "
             "outermost bars hold all beyond. Line: the bell curve of white noise. Look at the "
-            "correlation, too: noise knows nothing of the signal."
+            "correlation, too: noise knows nothing of the signal. ISTA expects nothing, as it "
+            "has no $\\tau$."
         ),
         sliders=(
             Selector(symbol=corrected, label="corrected", options=CORRECTED),
@@ -319,8 +320,8 @@ def depth_chart() -> Explorable:
         caption=(
             "Each dot is the error over 10,000 signals that no network was trained on. In the end "
             "a network is trained for its exit alone: look at how unlike the layers on the way "
-            "are. HyperLISTA always selects, LISTA never does. Without noise three networks lie on "
-            "one another: choose a name above the chart to see it alone."
+            "are. HyperLISTA always selects, LISTA never does. Without noise and without selection "
+            "three networks lie on one another: choose a name above the chart to see it alone."
         ),
         sliders=(
             Slider(

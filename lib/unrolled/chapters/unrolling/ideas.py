@@ -23,8 +23,8 @@ IDEAS = (
         ),
         theorems=(DIVERGENCE_FREE,),
         breaks=(
-            "A denoiser that does something, rows that are not orthonormal, or noise: then the "
-            "error grows otherwise, or not at all."
+            "A denoiser that does something, rows that are not orthonormal, a first error outside "
+            "the row space, or noise: then the error grows otherwise, or not at all."
         ),
     ),
 )

@@ -216,7 +216,11 @@ GAUSS_OPTIMAL = Theorem(
     values=_christoffel,
     slack=1e-6,
     source="Christoffel's minimum property, classical.",
-    derivation=NoDerivation("the one of `convergence.gauss` shows it for every $p$ with $p(0)=1$."),
+    derivation=NoDerivation(
+        GAUSS.name,
+        "this sweep is about the last sentence of the theorem, that no steps do better. The "
+        "derivation above shows it for every $p$ with $p(0)=1$.",
+    ),
     attained=instances.best_average,
     completes=GAUSS.name,
 )

@@ -300,7 +300,11 @@ GAUSSIAN_OPTIMAL = Theorem(
     values=_values,
     slack=1e-7,
     source="The theorem on Gauss nodes, for the shifted measure.",
-    derivation=NoDerivation("it is `convergence.gauss-optimal` for the shifted measure."),
+    derivation=NoDerivation(
+        "convergence.gauss-optimal",
+        "this sweep is about other steps, which do no better. It is the same sentence of the "
+        "theorem on Gauss nodes, for the shifted measure.",
+    ),
     attained=_draw_sensing,
     completes=GAUSSIAN.name,
 )

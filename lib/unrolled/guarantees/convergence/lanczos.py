@@ -104,6 +104,6 @@ LANCZOS = Theorem(
     slack=1e-5,
     source="The theorem on Gauss nodes, for the empirical measure; Golub and Welsch (1969).",
     derivation=NoDerivation(
-        "it is the theorem on Gauss nodes, `convergence.gauss`, for the empirical measure."
+        "convergence.gauss", "it is the theorem on Gauss nodes for the measure of the training set."
     ),
 )

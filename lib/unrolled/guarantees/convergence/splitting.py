@@ -196,7 +196,7 @@ CURVATURE = Theorem(
     measure=_curvature,
     values=_pair_values,
     slack=1e-6,
-    source="Proved in the chapter; compare Trager, Kohn and Bruna (2020) on linear networks.",
+    source="Proved in the chapter; compare Trager, Kohn and Bruna (2019) on linear networks.",
     derivation=Derivation(
         (
             Step.equal(

@@ -96,7 +96,7 @@ def _noisy(generator: torch.Generator) -> instances.Unrolled:
 _u = sp.Symbol("u", positive=True)
 _sigma = sp.Symbol("sigma", real=True)
 _j = sp.Symbol("j", integer=True, nonnegative=True)
-_m = sp.Symbol("m", positive=True)
+_m, _eta = sp.symbols("m eta_k", positive=True)
 _centre = (kappa + 1) / (kappa - 1)  # σ
 _place = sp.Symbol("lambda", real=True)  # anywhere
 _map = (kappa + 1 - 2 * lam) / (kappa - 1)  # of [1, κ] onto [−1, 1]
@@ -117,10 +117,10 @@ CHEBYSHEV = Theorem(
     name="convergence.chebyshev",
     title="Chebyshev steps",
     statement=r"""
-        With the steps
+        With the steps given by
 
         $$
-        \eta_k = <<step>>
+        <<steps>>
         $$
 
         for $k=1,\dots,K$ the network's output satisfies
@@ -147,10 +147,15 @@ CHEBYSHEV = Theorem(
     where={r: accelerated_rate},
     formulas={"tied": tied_factor},
     definitions={
-        "step": Definition(
-            1 / (_m * chebyshev_root),
-            lambda i: {_m: i.low, kappa: i.kappa, K: i.depth, k: torch.arange(1, i.depth + 1)},
-            lambda i: chebyshev_steps(i.low, i.high, i.depth).flip(0),
+        "steps": Definition(
+            sp.Eq(1 / _eta, sp.Mul(_m / 2, 2 * chebyshev_root, evaluate=False), evaluate=False),
+            lambda i: {
+                _eta: chebyshev_steps(i.low, i.high, i.depth).flip(0),
+                _m: i.low,
+                kappa: i.kappa,
+                K: i.depth,
+                k: torch.arange(1, i.depth + 1),
+            },
         ),
         "condition": CONDITION,
         "noiseless": NOISELESS,

@@ -20,7 +20,7 @@ from unrolled.guarantees import (
 from unrolled.guarantees.notation import Norm
 from unrolled.sensing import DenseOperator, analytic_weights, gaussian
 
-response = sp.Symbol(r"{a_i^\top(AA^\top+\lambda I)^{-1}a_i}", positive=True)
+response = sp.Symbol(r"{a_i^\top R^{-1}a_i}", positive=True)
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,15 @@ class Filter:
         """a_i, (m,)."""
         return self.operator.dense()[:, self.index]
 
-    def lmmse_response(self) -> float:
-        """aᵀ(AAᵀ + λI)⁻¹a: what the LMMSE filter answers to the column, at most 1."""
+    @property
+    def covariance(self) -> Tensor:
+        """R = AAᵀ + λI, (m, m)."""
         A = self.operator.dense()
-        covariance = A @ A.T + self.lam * torch.eye(len(A), dtype=torch.float64)
-        return float(self.column @ torch.linalg.solve(covariance, self.column))
+        return A @ A.T + self.lam * torch.eye(len(A), dtype=torch.float64)
+
+    def lmmse_response(self) -> float:
+        """aᵀR⁻¹a: what the LMMSE filter answers to the column, at most 1."""
+        return float(self.column @ torch.linalg.solve(self.covariance, self.column))
 
 
 def _capon(generator: torch.Generator) -> Filter:
@@ -105,13 +109,21 @@ _m, _n = sp.symbols("m n", integer=True, positive=True)
 _A, _identity = sp.MatrixSymbol("A", _m, _n), sp.MatrixSymbol("I", _m, _m)
 _column, _w = (sp.MatrixSymbol(name, _m, 1) for name in ("a_i", "w"))
 _lambda = sp.Symbol("lambda", nonnegative=True)
-_capon_filter = Definition(
-    (_A * _A.T + _lambda * _identity).inv() * _column / response,
+_R = sp.MatrixSymbol("R", _m, _m)
+_covariance = Definition(
+    _A * _A.T + _lambda * _identity,
     values=lambda instance: {
         _A: instance.operator.dense(),
         _identity: torch.eye(len(instance.w), dtype=torch.float64),
-        _column: instance.column[:, None],
         _lambda: instance.lam,
+    },
+    code=lambda instance: instance.covariance,
+)
+_capon_filter = Definition(
+    _R.inv() * _column / response,
+    values=lambda instance: {
+        _R: instance.covariance,
+        _column: instance.column[:, None],
         response: instance.lmmse_response(),
     },
     code=lambda instance: analytic_weights(instance.operator, instance.lam)[
@@ -128,7 +140,8 @@ CAPON = Theorem(
     name="rip.capon",
     title="LMMSE weights, rescaled",
     statement=r"""
-        Among all $w$ that answer $a_i$ with one, the one that lets the least power through is
+        Let $R=<<covariance>>$. Among all $w$ that answer $a_i$ with one, the one that lets the
+        least power through is
 
         $$
         w_i=<<filter>>,
@@ -152,7 +165,11 @@ CAPON = Theorem(
     quantity=Norm(_w.T * _A, 2) ** 2 + _lambda * Norm(_w, 2) ** 2,
     relation=AT_LEAST,
     bound=1 / response,
-    definitions={"filter": _capon_filter, "answer": _with_one},
+    definitions={
+        "covariance": _covariance,
+        "filter": _capon_filter,
+        "answer": _with_one,
+    },
     draw=_draw,
     attained=_capon,
     measure=lambda instance: {

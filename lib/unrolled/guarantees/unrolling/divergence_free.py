@@ -136,7 +136,9 @@ DIVERGENCE_FREE = Theorem(
         ),
         Assumption(r"the rows of $A$ are orthonormal", _rescaled, holds=_rows_are_orthonormal),
         Assumption(
-            "the first error lies in the row space of $A$", _outside, holds=_starts_in_row_space
+            "the first error is not zero and lies in the row space of $A$",
+            _outside,
+            holds=_starts_in_row_space,
         ),
         Assumption("there is no noise", _noisy, holds=lambda instance: instance.noise == 0),
     ),
