@@ -18,6 +18,8 @@ __all__ = [
     "check_kind",
     "check_matrix",
     "check_order",
+    "check_ordered",
+    "check_penalty",
     "check_positive",
     "check_regularisation",
     "check_size",
@@ -79,6 +81,29 @@ def check_positive(
         raise ValueError(f"{name} is {value!r}, which {dtype} cannot hold")
 
 
+def check_penalty(penalty: float | Tensor, n: int, *, zero: bool = False) -> None:
+    """Require a penalty > 0, or with `zero` ≥ 0: a number, or one for each entry in a tensor (n,).
+
+    ValueError otherwise.
+    """
+    if not isinstance(penalty, Tensor):
+        check_positive("penalty", penalty, zero=zero)
+        return
+    if penalty.shape != (n,) or not penalty.is_floating_point() or penalty.requires_grad:
+        raise ValueError(
+            f"penalty has shape {tuple(penalty.shape)} and dtype {penalty.dtype}; a number, or a "
+            f"real tensor ({n},) without gradient, is needed"
+        )
+    if not (penalty.isfinite() & (penalty >= 0 if zero else penalty > 0)).all():
+        raise ValueError(f"penalty has entries outside 0 {'≤' if zero else '<'} penalty < ∞")
+
+
+def check_ordered(name: str, dtype: torch.dtype) -> None:
+    """Require real numbers for what asks for an order, such as x ≥ 0; ValueError otherwise."""
+    if dtype.is_complex:
+        raise ValueError(f"{name} asks for an order, which complex numbers, {dtype}, do not have")
+
+
 def check_floating(dtype: torch.dtype) -> None:
     """Require a real or complex floating-point dtype; ValueError otherwise."""
     check_kind("dtype", dtype, torch.dtype)
@@ -111,11 +136,15 @@ def check_batch(name: str, batch: Tensor, width: int) -> None:
         raise ValueError(f"{name} holds NaN or infinite entries; all must be finite")
 
 
-def check_matrix(name: str, A: Tensor) -> None:
-    """Require a finite floating-point matrix (m, n) without gradient; ValueError naming `name`."""
+def check_matrix(name: str, A: Tensor, *, batch: bool = False) -> None:
+    """Require a finite floating-point matrix (m, n) without gradient; ValueError naming `name`.
+
+    With `batch`, many of them, (B, m, n).
+    """
     check_kind(name, A, Tensor)
-    if A.ndim != 2 or 0 in A.shape:
-        raise ValueError(f"{name} has shape {tuple(A.shape)}; a matrix (m, n) is needed")
+    if A.ndim != 2 + batch or 0 in A.shape:
+        wanted = "matrices (B, m, n) are" if batch else "a matrix (m, n) is"
+        raise ValueError(f"{name} has shape {tuple(A.shape)}; {wanted} needed")
     if not (A.is_floating_point() or A.is_complex()):
         raise ValueError(f"{name} has dtype {A.dtype}; a floating-point matrix is needed")
     if A.requires_grad:

@@ -16,13 +16,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unrolled.checks import check_kind, check_positive, is_traced
+from unrolled.checks import check_kind, check_ordered, check_positive, is_traced
 
 __all__ = ["largest", "soft_threshold"]
 
 
 def soft_threshold(
-    u: Tensor, threshold: Tensor | float, *, selected: Tensor | None = None
+    u: Tensor,
+    threshold: Tensor | float,
+    *,
+    selected: Tensor | None = None,
+    nonnegative: bool = False,
 ) -> Tensor:
     """Shrink every entry: the minimiser over x of ½|x − u|² + threshold·|x|.
 
@@ -30,15 +34,16 @@ def soft_threshold(
 
     Args:
         u: (B, n).
-        threshold: a number ≥ 0, or a tensor that broadcasts to u. A tensor may be learned and is
-            not checked, because a look at its sign would make a GPU wait; below zero it pushes
-            entries away from 0 by |θ|.
+        threshold: a number ≥ 0, or a tensor that broadcasts to u: one for each entry, (n,), for
+            instance. A tensor may be learned and is not checked, because a look at its sign would
+            make a GPU wait; below zero it pushes entries away from 0 by |θ|.
         selected: (B, n) bool; entries that, where they exceed θ, pass as they are: support
             selection (Chen et al. 2018), with `largest(u, count)` for instance.
+        nonnegative: minimise over x ≥ 0, max(u − θ, 0); u is real then.
 
     Raises:
-        ValueError: a threshold that is a negative or non-finite number, or shapes that do not
-            broadcast to that of u.
+        ValueError: a threshold that is a negative or non-finite number, shapes that do not
+            broadcast to that of u, or a complex u where x is to be nonnegative.
     """
     check_kind("u", u, Tensor)
     if not isinstance(threshold, Tensor):
@@ -47,6 +52,10 @@ def soft_threshold(
     _check_shape("threshold", threshold, u)
     if selected is not None:
         _check_shape("selected", selected, u)
+    if nonnegative:
+        check_ordered("nonnegative", u.dtype)
+        shrunk = torch.relu(u - threshold)
+        return shrunk if selected is None else torch.where(selected & (shrunk != 0), u, shrunk)
     if u.is_complex() or is_traced(u, threshold):
         shrunk = torch.sgn(u) * torch.relu(u.abs() - threshold)
         return shrunk if selected is None else torch.where(selected & (shrunk != 0), u, shrunk)

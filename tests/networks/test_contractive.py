@@ -249,7 +249,8 @@ def test_a_tied_firm_oampnet_is_an_averaged_map(kind, scale):
     net = shaken(net, scale, 4)
     x, z = 3 * normal(100, 30), 3 * normal(100, 30, seed=1)
     with torch.no_grad():
-        change = net._layer(1, x, y) - net._layer(1, z, y)
+        given = net._inputs(y)
+        change = net._layer(1, x, *given) - net._layer(1, z, *given)
         # A ϑ/2-averaged and a ½-averaged map in a row (Combettes and Yamada 2015).
         first, second = float(net.damping[0]) / 2, 0.5
     alpha = (first + second - 2 * first * second) / (1 - first * second)

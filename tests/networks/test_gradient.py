@@ -151,8 +151,11 @@ def test_bad_measurements_are_refused():
 
 def test_it_says_what_it_is():
     A = torch.ones(2, 3)
-    assert str(GradientNet(A, 4, checkpoint=3)) == (
-        "GradientNet(shape=(2, 3), depth=4, dtype=torch.float32, learned=4, checkpoint=[3, 1])"
+    assert GradientNet(A, 4, checkpoint=3).extra_repr() == (
+        "shape=(2, 3), depth=4, dtype=torch.float32, learned=4, checkpoint=[3, 1]"
     )
-    fixed = GradientNet(A, 4, learned=False)
-    assert str(fixed) == "GradientNet(shape=(2, 3), depth=4, dtype=torch.float32, learned=0)"
+    net = GradientNet(A + 0j, 4, learned=False, real_signals=True)
+    assert net.extra_repr() == (
+        "shape=(2, 3), depth=4, dtype=torch.float32, learned=0, real_signals=True"
+    )
+    assert str(net).startswith("GradientNet(\n  shape=(2, 3)")

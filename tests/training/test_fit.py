@@ -44,7 +44,7 @@ def test_same_generator_same_result():
 
 def test_data_may_be_drawn_afresh():
     net, _ = net_and_data()
-    A = net.A.clone()
+    A = net.operator.dense().clone()
 
     def draw(generator):
         x = torch.randn(16, 3, generator=generator, dtype=torch.float64)
@@ -56,13 +56,13 @@ def test_data_may_be_drawn_afresh():
 
 def loader(net, count=7, batch_size=2):
     x = torch.randn(count, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    pairs = torch.utils.data.TensorDataset(x @ net.A, x)
+    pairs = torch.utils.data.TensorDataset(x @ net.operator.dense(), x)
     return torch.utils.data.DataLoader(pairs, batch_size=batch_size)
 
 
 def test_data_may_be_batches_that_begin_anew():
     net, _ = net_and_data()
-    other = GradientNet(net.A, steps=net.steps.detach())
+    other = GradientNet(net.operator, steps=net.steps.detach())
     history = fit(net, loader(net), steps=10, progress=False)  # four batches a round
     fit(other, list(loader(net)) * 3, steps=10, progress=False)
     assert len(history.loss) == 10

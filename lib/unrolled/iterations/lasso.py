@@ -1,4 +1,4 @@
-"""Proximal gradient methods for the LASSO, min over x of ½‖y − Ax‖² + penalty·‖x‖₁.
+"""Proximal gradient methods for the LASSO, min over x of F(x) = ½‖y − Ax‖² + penalty·‖x‖₁.
 
 For complex x, ‖x‖₁ is the sum of the absolute values |x_i|.
 """
@@ -6,11 +6,19 @@ For complex x, ‖x‖₁ is the sum of the absolute values |x_i|.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from unrolled.checks import check_batch, check_kind, check_positive
+from unrolled.checks import (
+    check_batch,
+    check_kind,
+    check_ordered,
+    check_penalty,
+    check_positive,
+)
 from unrolled.iterations.start import check_measurements, start
 from unrolled.prox import soft_threshold
 from unrolled.sensing import SensingOperator
@@ -22,10 +30,11 @@ def ista(
     operator: SensingOperator,
     y: Tensor,
     *,
-    penalty: float,
+    penalty: float | Tensor,
     depth: int,
     step: float | None = None,
     weights: Tensor | None = None,
+    nonnegative: bool = False,
     x0: Tensor | None = None,
     tolerance: float | None = None,
 ) -> Tensor:
@@ -37,10 +46,13 @@ def ista(
 
     Args:
         y: (B, m), real or complex.
-        penalty: ≥ 0; one for all signals.
-        step: > 0, 1/L by default.
+        penalty: ≥ 0; one for all signals, or a tensor with one for each entry, (n,), which makes
+            ‖x‖₁ a weighted sum.
+        step: > 0, 1/L by default; for an operator that does not know its eigenvalues, with a bound
+            on L from products alone (`ista_step`).
         weights: W, (m, n) like A, which is the default; with another W the iteration need not
             descend.
+        nonnegative: minimise over x ≥ 0, for real signals.
         x0: where to start, (B, n); zero by default.
         tolerance: > 0; ends early, with fewer iterates, once all signals are known to be solved to
             that share of F(0): `duality_gap` ≤ tolerance·½‖y‖², for which one more product with A
@@ -51,14 +63,19 @@ def ista(
             a penalty or with other weights, where no gap says how near a solution is.
     """
     iterates = [start(operator, y, depth, x0)]
-    step = _check_step(operator, penalty, step)
+    step = _check_step(operator, step)
+    shrink = _shrinkage(operator, penalty, step, nonnegative)
     if weights is not None:
         _check_weights(operator, weights)
-    _check_tolerance(tolerance, penalty, weights)
+    done = _stopping(operator, y, penalty, nonnegative, tolerance, weights)
     for _ in range(depth):
-        if tolerance is not None and _solved(operator, y, iterates[-1], penalty, tolerance):
+        if done(iterates[-1]):
             break
-        iterates.append(_proximal_step(operator, y, iterates[-1], penalty, step, weights))
+        residual = operator.unchecked_residual(y, iterates[-1])
+        back = (
+            operator.unchecked_adjoint(residual) if weights is None else residual @ weights.conj()
+        )
+        iterates.append(shrink(iterates[-1] + step * back))
     return torch.stack(iterates)
 
 
@@ -66,9 +83,10 @@ def fista(
     operator: SensingOperator,
     y: Tensor,
     *,
-    penalty: float,
+    penalty: float | Tensor,
     depth: int,
     step: float | None = None,
+    nonnegative: bool = False,
     x0: Tensor | None = None,
     tolerance: float | None = None,
 ) -> Tensor:
@@ -80,103 +98,134 @@ def fista(
     F need not fall in every iteration (Beck and Teboulle 2009). Arguments and errors as for `ista`.
     """
     iterates = [start(operator, y, depth, x0)]
-    step = _check_step(operator, penalty, step)
-    _check_tolerance(tolerance, penalty)
+    step = _check_step(operator, step)
+    shrink = _shrinkage(operator, penalty, step, nonnegative)
+    done = _stopping(operator, y, penalty, nonnegative, tolerance)
     z, t = iterates[0], 1.0
     for _ in range(depth):
-        if tolerance is not None and _solved(operator, y, iterates[-1], penalty, tolerance):
+        if done(iterates[-1]):
             break
-        x = _proximal_step(operator, y, z, penalty, step)
+        x = shrink(z + step * operator.unchecked_adjoint(operator.unchecked_residual(y, z)))
         t, before = (1 + math.sqrt(1 + 4 * t**2)) / 2, t
         z = x + (before - 1) / t * (x - iterates[-1])
         iterates.append(x)
     return torch.stack(iterates)
 
 
-def duality_gap(operator: SensingOperator, y: Tensor, x: Tensor, penalty: float) -> Tensor:
+def duality_gap(
+    operator: SensingOperator,
+    y: Tensor,
+    x: Tensor,
+    penalty: float | Tensor,
+    *,
+    nonnegative: bool = False,
+) -> Tensor:
     """How far x is from solving the LASSO, at most: F(x) − min F ≤ gap, (B,), up to rounding.
 
-    The gap to the dual problem max Re⟨y, u⟩ − ½‖u‖² over ‖Aᴴu‖_∞ ≤ penalty at the best feasible
-    multiple u of the residual r = y − Ax. It is 0 if and only if x is a solution. Written as
-    ½‖r − u‖² + Σ(penalty·|x_i| − Re(x̄_i (Aᴴu)_i)), where no term is negative.
+    The gap to the dual problem max Re⟨y, u⟩ − ½‖u‖² over |(Aᴴu)_i| ≤ penalty_i, or with
+    `nonnegative` over (Aᵀu)_i ≤ penalty_i, at the best feasible multiple u of the residual
+    r = y − Ax. It is 0 if and only if x is a solution. Written as
+    ½‖r − u‖² + Σ(penalty_i·|x_i| − Re(x̄_i (Aᴴu)_i)), where no term is negative.
 
     Args:
         y: (B, m), real or complex.
-        x: (B, n), one for each y.
-        penalty: > 0; without a penalty only Aᴴu = 0 is feasible, which certifies nothing.
+        x: (B, n), one for each y; with `nonnegative` ≥ 0.
+        penalty: > 0, a number or (n,); without a penalty only Aᴴu = 0 is feasible, which certifies
+            nothing.
 
     Raises:
         ValueError: shapes and dtypes that do not fit, or numbers out of range.
     """
-    check_positive("penalty", penalty)
+    check_penalty(penalty, operator.shape[1])
     check_measurements(operator, y)
     check_batch("x", x, operator.shape[1])
     if len(x) != len(y):
         raise ValueError(f"x has {len(x)} rows and y has {len(y)}; one x for each y is needed")
+    if nonnegative:
+        check_ordered("nonnegative", x.dtype)
+        if (x < 0).any():
+            raise ValueError(
+                "x has negative entries; all must be ≥ 0 where nonnegative is asked for"
+            )
     residual = y - operator.forward(x)  # (B, m), and x is of the operator's dtype
     correlation = operator.unchecked_adjoint(residual)  # (B, n)
     tiny = torch.finfo(x.dtype).tiny
-    largest = penalty / correlation.abs().amax(1).clamp(min=tiny)
+
+    def most(sizes: Tensor) -> Tensor:  # the largest multiple that is feasible, (B,)
+        return (penalty / sizes.clamp(min=tiny)).amin(1)
+
+    if nonnegative:
+        least, largest = -most(-correlation), most(correlation)
+    else:
+        largest = most(correlation.abs())
+        least = -largest
     best = (y.conj() * residual).real.sum(1) / residual.abs().square().sum(1).clamp(min=tiny)
-    scale = torch.minimum(torch.maximum(best, -largest), largest)  # (B,), u = scale·residual
+    scale = torch.minimum(torch.maximum(best, least), largest)  # (B,), u = scale·residual
     misfit = (1 - scale).square() * residual.abs().square().sum(1) / 2
     aligned = scale[:, None] * (x.conj() * correlation).real
     return misfit + (penalty * x.abs() - aligned).sum(1)
 
 
-def _proximal_step(
-    operator: SensingOperator,
-    y: Tensor,
-    x: Tensor,
-    penalty: float,
-    step: float,
-    weights: Tensor | None = None,
-) -> Tensor:
-    residual = y - operator.unchecked_forward(x)
-    back = operator.unchecked_adjoint(residual) if weights is None else residual @ weights.conj()
-    return soft_threshold(x + step * back, step * penalty)
-
-
 def ista_step(operator: SensingOperator) -> float:
     """The step 1/λ_max(AᴴA), the largest for which no step can overshoot.
+
+    An operator that does not know its eigenvalues is spared them: the step is shorter then by a few
+    per cent, and no longer but with a probability of 10⁻⁶ (`sensing.largest_eigenvalue`).
 
     Raises:
         ValueError: A = 0, which has no such step.
     """
-    largest = float(operator.eigenvalues[-1])
+    largest = operator.largest_eigenvalue()
     if not largest > 0:
         raise ValueError("A is zero, or too small for its dtype, and has no step 1/λ_max(AᴴA)")
     return 1 / largest
 
 
-def _check_step(operator: SensingOperator, penalty: float, step: float | None) -> float:
-    check_positive("penalty", penalty, zero=True)
+def _check_step(operator: SensingOperator, step: float | None) -> float:
     if step is None:
         return ista_step(operator)
     check_positive("step", step)
     return step
 
 
-def _check_tolerance(
-    tolerance: float | None, penalty: float, weights: Tensor | None = None
-) -> None:
+def _shrinkage(
+    operator: SensingOperator, penalty: float | Tensor, step: float, nonnegative: bool
+) -> Callable[[Tensor], Tensor]:
+    check_penalty(penalty, operator.shape[1], zero=True)
+    if nonnegative:
+        check_ordered("nonnegative", operator.dtype)
+    if isinstance(penalty, Tensor):
+        penalty = penalty.to(operator.device, operator.dtype.to_real())
+    return partial(soft_threshold, threshold=step * penalty, nonnegative=nonnegative)
+
+
+def _stopping(
+    operator: SensingOperator,
+    y: Tensor,
+    penalty: float | Tensor,
+    nonnegative: bool,
+    tolerance: float | None,
+    weights: Tensor | None = None,
+) -> Callable[[Tensor], bool]:
+    """Whether an iterate is as near to a solution as is asked for."""
     if tolerance is None:
-        return
+        return lambda x: False
     check_positive("tolerance", tolerance)
-    if weights is not None or penalty == 0:
+    free = bool((penalty == 0).any()) if isinstance(penalty, Tensor) else penalty == 0
+    if weights is not None or free:
         raise ValueError(
-            f"tolerance is {tolerance}, but {'weights are given' if penalty else 'penalty is 0'}; "
+            f"tolerance is {tolerance}, but {'penalty is 0' if free else 'weights are given'}; "
             "no duality gap says then how near a solution is"
         )
+    enough = tolerance * y.abs().square().sum(1) / 2
 
+    def solved(x: Tensor) -> bool:
+        if not x.isfinite().all():  # a run that diverges shows in its iterates
+            return False
+        gap = duality_gap(operator, y, x, penalty, nonnegative=nonnegative)
+        return bool((gap <= enough).all())
 
-def _solved(
-    operator: SensingOperator, y: Tensor, x: Tensor, penalty: float, tolerance: float
-) -> bool:
-    if not x.isfinite().all():  # a run that diverges shows in its iterates
-        return False
-    least = tolerance * y.abs().square().sum(1) / 2
-    return bool((duality_gap(operator, y, x, penalty) <= least).all())
+    return solved
 
 
 def _check_weights(operator: SensingOperator, weights: Tensor) -> None:

@@ -42,7 +42,7 @@ def gradient_descent(
     iterates = [start(operator, y, len(steps), x0)]
     for step in steps:
         x = iterates[-1]
-        gradient = operator.unchecked_adjoint(y - operator.unchecked_forward(x)) - ridge * x
+        gradient = operator.unchecked_adjoint(operator.unchecked_residual(y, x)) - ridge * x
         iterates.append(x + step * gradient)
     return torch.stack(iterates)
 
@@ -66,7 +66,7 @@ def heavy_ball(
     previous = iterates[0]
     for _ in range(depth):
         x = iterates[-1]
-        gradient = operator.unchecked_adjoint(y - operator.unchecked_forward(x))
+        gradient = operator.unchecked_adjoint(operator.unchecked_residual(y, x))
         iterates.append(x + step * gradient + momentum * (x - previous))
         previous = x
     return torch.stack(iterates)

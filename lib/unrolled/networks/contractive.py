@@ -225,6 +225,8 @@ class _Reflection(nn.Module):
         self.register_buffer("signs", random_signs(image, kernel), persistent=False)
 
     def forward(self, r: Tensor) -> Tensor:
+        if r.is_complex():
+            raise ValueError("r is complex; a firmly nonexpansive denoiser takes real signals")
         learned = self.network(as_images(r, self.image)).flatten(1)
         return self._sum(self._reflect(r), learned)
 

@@ -1,6 +1,6 @@
 """Networks with coupled weights: LISTA-CP, TiLISTA and ALISTA, with support selection or without.
 
-Their layers are x ← S_θ(x + γWᵀ(y − Ax)): the matrix that acts on x is I − γWᵀA, coupled to the
+Their layers are x ← S_θ(x + γWᴴ(y − Ax)): the matrix that acts on x is I − γWᴴA, coupled to the
 one that acts on y. They differ in what is learned of W and γ.
 """
 
@@ -12,11 +12,11 @@ from numbers import Real
 import torch
 from torch import Tensor, nn
 
-from unrolled.checks import check_positive
 from unrolled.iterations import ista_step
-from unrolled.networks.unrolled import UnrolledNet
+from unrolled.networks.thresholds import check_nonnegative, starting_thresholds
+from unrolled.networks.unrolled import UnrolledNet, own_matrix
 from unrolled.prox import largest, soft_threshold
-from unrolled.sensing import DenseOperator, analytic_weights, dense_operator
+from unrolled.sensing import DenseOperator, analytic_weights
 
 __all__ = ["ALISTA", "LISTACP", "TiLISTA", "selection_schedule"]
 
@@ -46,38 +46,49 @@ class _CoupledNet(UnrolledNet):
         operator: DenseOperator,
         depth: int,
         step: float,
-        penalty: float,
+        penalty: float | Tensor,
         selection: Sequence[float] | None,
+        nonnegative: bool,
         checkpoint: int | Sequence[int] | None,
+        real_signals: bool,
         tied: bool = False,
     ) -> None:
-        super().__init__(operator.shape, depth, checkpoint=checkpoint)
-        check_positive("penalty", penalty)
+        m, n = operator.shape
+        shape = (m // 2 if real_signals else m, n)
+        super().__init__(shape, depth, checkpoint=checkpoint, real_signals=real_signals)
+        check_nonnegative(nonnegative, operator.dtype)
+        self.nonnegative = nonnegative
         self.register_buffer("A", operator.dense().clone())
-        self.thresholds = nn.Parameter(self.A.new_full((1 if tied else depth,), step * penalty))
-        self.counts = _counts(selection, depth, self.A.shape[1])
+        self.thresholds = starting_thresholds(self.A, 1 if tied else depth, step, penalty)
+        self.counts = _counts(selection, depth, n)
 
     def _first(self, y: Tensor) -> Tensor:
-        return self._shrink(0, self._scaled(0, y) @ self._own(self.W, 0))
+        return self._shrink(0, self._scaled(0, y) @ self._own(self.W, 0).conj())
 
     def _layer(self, k: int, x: Tensor, y: Tensor) -> Tensor:
         residual = torch.addmm(y, x, self.A.T, alpha=-1)  # (B, m)
-        u = torch.addmm(x, self._scaled(k, residual), self._own(self.W, k))  # (B, n)
+        u = torch.addmm(x, self._scaled(k, residual), self._own(self.W, k).conj())  # (B, n)
         return self._shrink(k, u)
 
     def _scaled(self, k: int, residual: Tensor) -> Tensor:
-        # On m numbers a signal; scaling Wᵀ(y − Ax) itself would take n.
+        # On m numbers a signal; scaling Wᴴ(y − Ax) itself would take n.
         return residual if self.steps is None else self._own(self.steps, k) * residual
 
     def _shrink(self, k: int, u: Tensor) -> Tensor:
-        selected = largest(u, self._own(self.counts, k)) if self.counts else None
-        return soft_threshold(u, self._own(self.thresholds, k), selected=selected)
+        selected = None
+        if self.counts:  # a negative entry is none to keep where x ≥ 0
+            selected = largest(u.relu() if self.nonnegative else u, self._own(self.counts, k))
+        threshold = self._own(self.thresholds, k)
+        return soft_threshold(u, threshold, selected=selected, nonnegative=self.nonnegative)
+
+    def _dtype(self) -> torch.dtype:
+        return self.A.dtype
 
 
 class LISTACP(_CoupledNet):
-    """LISTA with coupled weights: x ← S_θ(x + Wᵀ(y − Ax)), W and θ of each layer learned.
+    """LISTA with coupled weights: x ← S_θ(x + Wᴴ(y − Ax)), W and θ of each layer learned.
 
-    It starts as ISTA on ½‖y − Ax‖² + penalty·‖x‖₁ with step η = 1/λ_max(AᵀA): W = ηA (m, n),
+    It starts as ISTA on ½‖y − Ax‖² + penalty·‖x‖₁ with step η = 1/λ_max(AᴴA): W = ηA (m, n),
     θ = η·penalty.
 
     `net(y)`: (B, m) to (B, n).
@@ -85,17 +96,19 @@ class LISTACP(_CoupledNet):
     Source: Chen et al., NeurIPS 2018.
 
     Args:
-        A: a real `DenseOperator` or matrix (m, n).
+        A: a `DenseOperator` or matrix (m, n), real or complex.
         depth: K ≥ 1.
         tied: one W and θ for all layers.
-        penalty: > 0.
+        penalty: > 0, a number, or one for each entry of x, (n,), and then θ is one for each entry
+            too.
         selection: for each layer the share of entries that, the largest and above the threshold,
             pass unshrunk (`selection_schedule(depth)`, LISTA-CPSS); None shrinks all.
-        checkpoint: see `UnrolledNet`.
+        nonnegative: x ≥ 0, for real signals.
+        checkpoint, real_signals: see `UnrolledNet`.
 
     Raises:
-        ValueError: a complex, non-finite or zero A, penalty ≤ 0, or shares outside [0, 1] or not
-            one for each layer.
+        ValueError: a non-finite or zero A, penalty ≤ 0, shares outside [0, 1] or not one for each
+            layer, a real A for `real_signals`, or complex signals that are to be nonnegative.
     """
 
     layerwise = ("W", "thresholds")
@@ -107,21 +120,25 @@ class LISTACP(_CoupledNet):
         depth: int,
         *,
         tied: bool = False,
-        penalty: float = 0.1,
+        penalty: float | Tensor = 0.1,
         selection: Sequence[float] | None = None,
+        nonnegative: bool = False,
         checkpoint: int | Sequence[int] | None = None,
+        real_signals: bool = False,
     ) -> None:
-        operator = dense_operator(A)
+        operator = own_matrix(A, real_signals)
         step = ista_step(operator)
-        super().__init__(operator, depth, step, penalty, selection, checkpoint, tied)
+        super().__init__(
+            operator, depth, step, penalty, selection, nonnegative, checkpoint, real_signals, tied
+        )
         copies = len(self.thresholds)
         self.W = nn.ParameterList(step * self.A for _ in range(copies))
 
 
 class TiLISTA(_CoupledNet):
-    """One learned W for all layers: x ← S_θ(x + γWᵀ(y − Ax)), with γ and θ of each layer learned.
+    """One learned W for all layers: x ← S_θ(x + γWᴴ(y − Ax)), with γ and θ of each layer learned.
 
-    It starts as ISTA: W = A (m, n), γ = η = 1/λ_max(AᵀA), θ = η·penalty. Arguments, result and
+    It starts as ISTA: W = A (m, n), γ = η = 1/λ_max(AᴴA), θ = η·penalty. Arguments, result and
     errors are those of `LISTACP`.
 
     Source: Liu et al., ICLR 2019.
@@ -135,21 +152,25 @@ class TiLISTA(_CoupledNet):
         A: DenseOperator | Tensor,
         depth: int,
         *,
-        penalty: float = 0.1,
+        penalty: float | Tensor = 0.1,
         selection: Sequence[float] | None = None,
+        nonnegative: bool = False,
         checkpoint: int | Sequence[int] | None = None,
+        real_signals: bool = False,
     ) -> None:
-        operator = dense_operator(A)
+        operator = own_matrix(A, real_signals)
         step = ista_step(operator)
-        super().__init__(operator, depth, step, penalty, selection, checkpoint)
+        super().__init__(
+            operator, depth, step, penalty, selection, nonnegative, checkpoint, real_signals
+        )
         self.W = nn.ParameterList([self.A.clone()])
-        self.steps = nn.Parameter(self.A.new_full((depth,), step))
+        self.steps = nn.Parameter(self.A.real.new_full((depth,), step))
 
 
 class ALISTA(_CoupledNet):
-    """A W computed from A and never learned: x ← S_θ(x + γWᵀ(y − Ax)), only γ and θ learned.
+    """A W computed from A and never learned: x ← S_θ(x + γWᴴ(y − Ax)), only γ and θ learned.
 
-    W = `analytic_weights(A, lam)`. It starts as ISTA with these weights: γ = 1/λ_max(WᵀA),
+    W = `analytic_weights(A, lam)`. It starts as ISTA with these weights: γ = 1/λ_max(WᴴA),
     θ = γ·penalty. Two numbers a layer; the other arguments, result and errors are those of
     `LISTACP`.
 
@@ -168,17 +189,21 @@ class ALISTA(_CoupledNet):
         A: DenseOperator | Tensor,
         depth: int,
         *,
-        penalty: float = 0.1,
+        penalty: float | Tensor = 0.1,
         lam: float = 0.0,
         selection: Sequence[float] | None = None,
+        nonnegative: bool = False,
         checkpoint: int | Sequence[int] | None = None,
+        real_signals: bool = False,
     ) -> None:
-        operator = dense_operator(A)
+        operator = own_matrix(A, real_signals)
         weights = analytic_weights(operator, lam)
         step = 1 / _weighted_norm(operator.dense(), weights)
-        super().__init__(operator, depth, step, penalty, selection, checkpoint)
+        super().__init__(
+            operator, depth, step, penalty, selection, nonnegative, checkpoint, real_signals
+        )
         self.register_buffer("weights", weights)
-        self.steps = nn.Parameter(self.A.new_full((depth,), step))
+        self.steps = nn.Parameter(self.A.real.new_full((depth,), step))
 
     @property
     def W(self) -> list[Tensor]:  # type: ignore[override]  # torch has no list of buffers
@@ -186,8 +211,9 @@ class ALISTA(_CoupledNet):
 
 
 def _weighted_norm(A: Tensor, W: Tensor) -> float:
-    """λ_max(WᵀA) for analytic weights W, whose WᵀA has real eigenvalues ≥ 0."""
-    return float(torch.linalg.eigvals(A.double() @ W.double().T).real.max())
+    """λ_max(WᴴA) for analytic weights W, whose WᴴA has real eigenvalues ≥ 0."""
+    exact = torch.complex128 if A.is_complex() else torch.float64
+    return float(torch.linalg.eigvals(A.to(exact) @ W.to(exact).mH).real.max())
 
 
 def _counts(selection: Sequence[float] | None, depth: int, n: int) -> tuple[int, ...]:

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from unrolled.checks import check_depth, check_positive
 from unrolled.iterations import chebyshev_steps, gauss_steps, tied_step
-from unrolled.networks.unrolled import UnrolledNet
-from unrolled.sensing import DenseOperator, dense_operator
+from unrolled.networks.unrolled import UnrolledNet, own_operator
+from unrolled.sensing import SensingOperator
 
 __all__ = ["GradientNet"]
 
@@ -18,33 +18,35 @@ __all__ = ["GradientNet"]
 class GradientNet(UnrolledNet):
     """Gradient descent on ½‖y − Ax‖² + (ridge/2)‖x‖², K steps from x_0 = 0, step sizes learned.
 
-    Layer k computes x ← x + η_k (Aᵀ(y − Ax) − ridge·x). The network is linear in y, and its error
-    polynomial is p(λ) = ∏(1 − η_k λ) at the eigenvalues λ of AᵀA + ridge·I.
+    Layer k computes x ← x + η_k (Aᴴ(y − Ax) − ridge·x) with real η_k. The network is linear in y,
+    and its error polynomial is p(λ) = ∏(1 − η_k λ) at the eigenvalues λ of AᴴA + ridge·I.
 
-    `net(y)`: (B, m) to (B, n). `net.trajectory(y)`: (K + 1, B, n), x_0 = 0 first.
+    `net(y)`: (B, m) to (B, n). `net.trajectory(y)`: (K + 1, B, n), x_0 = 0 first. Steps belong to
+    no matrix: `net(y, operator=…)` takes them to another one, or to one for each signal.
 
     Args:
-        A: a `DenseOperator` or a matrix (m, n).
+        A: a `SensingOperator` or a matrix (m, n), real or complex. It is used by its products, and
+            the rules for `steps` ask for its eigenvalues.
         depth: number of layers K ≥ 1; may be left out when `steps` is a vector (K,).
         steps: where the step sizes start: "fixed" (the best constant step), "chebyshev" (best worst
             case over the spectrum), "gauss" (least average error for white signals), one number, or
             a vector (K,).
         tied: one step size shared by all layers instead of K.
         learned: whether `steps` is a parameter; otherwise it is a buffer.
-        checkpoint: see `UnrolledNet`.
+        checkpoint, real_signals: see `UnrolledNet`.
 
     Raises:
-        ValueError: unknown rules, shapes that do not fit, depth < 1, or ridge < 0.
+        ValueError: unknown rules, shapes that do not fit, depth < 1, ridge < 0, or a real A for
+            `real_signals`.
     """
 
     layerwise = ("steps",)
 
-    A: Tensor
     steps: Tensor
 
     def __init__(
         self,
-        A: DenseOperator | Tensor,
+        A: SensingOperator | Tensor,
         depth: int | None = None,
         *,
         steps: str | float | Tensor = "fixed",
@@ -52,36 +54,45 @@ class GradientNet(UnrolledNet):
         learned: bool = True,
         ridge: float = 0.0,
         checkpoint: int | Sequence[int] | None = None,
+        real_signals: bool = False,
     ) -> None:
-        operator = dense_operator(A)
+        operator = own_operator(A, real_signals)
         check_positive("ridge", ridge, zero=True)
         values = _initial_steps(operator, depth, steps, ridge)
-        super().__init__(operator.shape, len(values), checkpoint=checkpoint)
+        super().__init__(A.shape, len(values), checkpoint=checkpoint, real_signals=real_signals)
         self.ridge = ridge
         if tied:
             if not torch.all(values == values[0]):
                 raise ValueError("steps differ between layers; a tied network has one step size")
             values = values[:1]
-        self.register_buffer("A", operator.dense().clone())
-        values = values.to(self.A.dtype)
+        self.operator = operator
+        values = values.to(operator.device, operator.dtype.to_real())
         if learned:
             self.steps = nn.Parameter(values)
         else:
             self.register_buffer("steps", values)
 
-    def _first(self, y: Tensor) -> Tensor:
-        return self.steps[0] * (y @ self.A)
+    def _inputs(self, y: Tensor) -> tuple[Tensor, SensingOperator]:
+        return y, self.operator
 
-    def _layer(self, k: int, x: Tensor, y: Tensor) -> Tensor:
-        residual = torch.addmm(y, x, self.A.T, alpha=-1)  # (B, m)
-        direction = residual @ self.A  # (B, n)
+    def _adapted(self, y: Tensor, operator: SensingOperator) -> tuple[Tensor, SensingOperator]:
+        return y, operator
+
+    def _first(self, y: Tensor, operator: SensingOperator) -> Tensor:
+        return self.steps[0] * operator.unchecked_adjoint(y)
+
+    def _layer(self, k: int, x: Tensor, y: Tensor, operator: SensingOperator) -> Tensor:
+        direction = operator.unchecked_adjoint(operator.unchecked_residual(y, x))  # (B, n)
         if self.ridge:
             direction = direction - self.ridge * x
         return x + self._own(self.steps, k) * direction
 
+    def _dtype(self) -> torch.dtype:
+        return self.operator.dtype
+
 
 def _initial_steps(
-    operator: DenseOperator, depth: int | None, steps: str | float | Tensor, ridge: float
+    operator: SensingOperator, depth: int | None, steps: str | float | Tensor, ridge: float
 ) -> Tensor:
     if isinstance(steps, Tensor) and steps.ndim == 1:
         if depth not in (None, len(steps)):
@@ -98,7 +109,7 @@ def _initial_steps(
     return values.expand(depth).clone()
 
 
-def _rule(operator: DenseOperator, depth: int, name: str, ridge: float) -> Tensor:
+def _rule(operator: SensingOperator, depth: int, name: str, ridge: float) -> Tensor:
     spectrum = operator.eigenvalues
     # Components that A does not see stay at zero whatever the steps are. Squared singular values
     # are zero but for rounding below this.

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 __all__ = [
     "Convolution",
     "as_images",
+    "as_signals",
     "check_image",
     "check_layers",
     "check_window",
@@ -25,7 +26,7 @@ def pushforward(network: nn.Sequential, value: Tensor, tangent: Tensor) -> tuple
 
     Args:
         network: convolutions with a bias, and SiLU or ReLU between them.
-        value, tangent: images, (B, 1, height, width).
+        value, tangent: images, (B, c, height, width).
     """
     for layer in network:
         if isinstance(layer, nn.ReLU):
@@ -83,11 +84,24 @@ def random_signs(image: tuple[int, int] | None, kernel: int) -> Tensor:
 
 
 def as_images(r: Tensor, image: tuple[int, int] | None) -> Tensor:
-    """(B, n) to one channel, (B, 1, height, width); without an image, to one line."""
+    """(B, n) to one channel, (B, 1, height, width); without an image, to one line.
+
+    Complex entries to two channels, their real and imaginary parts.
+    """
     height, width = image or (1, r.shape[1])
     if r.shape[1] != height * width:
         raise ValueError(f"r has shape {tuple(r.shape)}; images of {height}×{width} are needed")
+    if r.is_complex():
+        return torch.stack((r.real, r.imag), 1).unflatten(2, (height, width))
     return r.reshape(len(r), 1, height, width)
+
+
+def as_signals(images: Tensor) -> Tensor:
+    """One or two channels, (B, c, height, width), back to (B, n), real or complex."""
+    flat = images.flatten(2)
+    if flat.shape[1] == 1:
+        return flat[:, 0]
+    return torch.complex(flat[:, 0], flat[:, 1])
 
 
 def check_window(image: tuple[int, int] | None, kernel: int | None) -> int:

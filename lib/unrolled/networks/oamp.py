@@ -11,13 +11,15 @@ from torch import Tensor, nn
 
 from unrolled.checks import check_positive
 from unrolled.networks.proxnet import SoftThreshold
-from unrolled.networks.unrolled import UnrolledNet
-from unrolled.sensing import SensingOperator, real_operator
+from unrolled.networks.unrolled import UnrolledNet, own_operator
+from unrolled.sensing import SensingOperator
 
 __all__ = ["OAMPNet"]
 
 # The estimate D(r, τ), with its correction beside it if the network is divergence-free.
 State = Tensor | tuple[Tensor, Tensor]
+# y, the operator and those of its eigenvalues that can differ from zero.
+Inputs = tuple[Tensor, SensingOperator, Tensor]
 
 
 class OAMPNet(UnrolledNet):
@@ -26,8 +28,8 @@ class OAMPNet(UnrolledNet):
     A layer estimates, from the residual, the mean squared error v² of the entries of x, and from
     it the mean squared error τ² of those of r, in Frobenius norms::
 
-        v² = max(0, ‖y − Ax‖² − mσ²) / tr(AᵀA)
-        r  = x + ϑγW_λ(y − Ax),  W_λ = Aᵀ(AAᵀ + λI)⁻¹
+        v² = max(0, ‖y − Ax‖² − mσ²) / tr(AᴴA)
+        r  = x + ϑγW_λ(y − Ax),  W_λ = Aᴴ(AAᴴ + λI)⁻¹
         τ² = (v²‖I − ϑγW_λA‖² + σ²‖ϑγW_λ‖²) / n
 
     The denoiser's estimate D(r, τ) is what the layer gives out. What it hands on as the next
@@ -39,15 +41,18 @@ class OAMPNet(UnrolledNet):
     linear step without γ is nonexpansive: `relaxation` holds ρ, and ϑ = 2/(1 + exp(−ρ)).
 
     `net(y)`: (B, m) to (B, n), the last layer's estimate; `net.trajectory(y)`: (K + 1, B, n), all
-    of them, as from `unrolled.iterations.oamp` with posterior=True.
+    of them, as from `unrolled.iterations.oamp` with posterior=True. What is learned belongs to no
+    matrix: `net(y, operator=…)` takes it to another one, or to one for each signal.
 
-    Source: Ma and Ping, IEEE Access 2017; unrolled by He et al., IEEE TSP 2020.
+    Source: Ma and Ping, IEEE Access 2017; unrolled by He et al., IEEE TSP 2020. With complex
+    numbers, d is the mean of the Wirtinger derivatives ∂D_i/∂r_i: what a circular error shares with
+    its estimate.
 
     Args:
-        A: a real `SensingOperator` or matrix (m, n). It is used by its products and its eigenvalues
-            alone, so that a structured operator is never formed.
+        A: a `SensingOperator` or matrix (m, n), real or complex. It is used by its products and its
+            eigenvalues alone, so that a structured operator is never formed.
         depth: K ≥ 1.
-        noise: σ² ≥ 0, the variance of one entry of w.
+        noise: σ² ≥ 0, the variance E|w_i|² of one entry of w.
         denoiser: a module called as denoiser(r, tau), (B, n) and (B, 1) to (B, n);
             `SoftThreshold()` by default. It is used as it is when tied, and copied for each layer
             otherwise.
@@ -60,11 +65,11 @@ class OAMPNet(UnrolledNet):
             correction, and the linear step is, at ϑ = 1, the proximal map of ‖y − Ax‖²/2λ: firmly
             nonexpansive.
         lam: λ > 0; by default λ = σ²/v² for each signal in each layer, the linear estimator's best.
-        checkpoint: see `UnrolledNet`.
+        checkpoint, real_signals: see `UnrolledNet`.
 
     Raises:
-        ValueError: a complex or zero A, noise < 0, lam ≤ 0, a denoiser that lacks what is needed,
-            or a precision below single, when called.
+        ValueError: A = 0, a real A for `real_signals`, noise < 0, lam ≤ 0, a denoiser that lacks
+            what is needed, or a precision below single, when called.
     """
 
     eigenvalues: Tensor
@@ -80,25 +85,24 @@ class OAMPNet(UnrolledNet):
         divergence_free: bool = True,
         lam: float | None = None,
         checkpoint: int | Sequence[int] | None = None,
+        real_signals: bool = False,
     ) -> None:
-        operator = real_operator(A)
-        super().__init__(operator.shape, depth, checkpoint=checkpoint)
+        operator = own_operator(A, real_signals)
+        super().__init__(A.shape, depth, checkpoint=checkpoint, real_signals=real_signals)
         check_positive("noise", noise, zero=True)
         if lam is not None:
-            check_positive("lam", lam, dtype=operator.dtype)
+            check_positive("lam", lam, dtype=operator.dtype.to_real())
         denoiser = SoftThreshold() if denoiser is None else denoiser
         if divergence_free and not hasattr(denoiser, "with_divergence"):
             raise ValueError(
                 f"denoiser is a {type(denoiser).__name__}, which has no method "
                 "with_divergence(r, tau); divergence_free needs one"
             )
-        self.noise, self.lam = noise, lam
+        # Of one number that the layers see, of which a complex one is two where signals are real.
+        self.noise, self.lam = noise / 2 if real_signals else noise, lam
         self.tied, self.divergence_free = tied, divergence_free
-        # Those of AᵀA that can differ from zero; the others are n − min(m, n) zeros.
-        nonzero = operator.eigenvalues[-min(operator.shape) :]
-        # A copy: what is loaded into this network, or done to it, stays within it.
-        self.operator = copy.deepcopy(operator)
-        self.register_buffer("eigenvalues", nonzero.clone())
+        self.operator = operator
+        self.register_buffer("eigenvalues", _nonzero(operator).clone())
         if not self.eigenvalues[-1] > 0:
             raise ValueError("A is zero; it measures nothing")
         self.relaxation = nn.Parameter(self.eigenvalues.new_zeros(1 if tied else depth))
@@ -112,57 +116,77 @@ class OAMPNet(UnrolledNet):
         """ϑ, (K,), or (1,) when tied."""
         return 2 * torch.sigmoid(self.relaxation)
 
-    def _first(self, y: Tensor) -> State:
-        return self._run_layer(0, None, y)
+    def _inputs(self, y: Tensor) -> Inputs:
+        return y, self.operator, self.eigenvalues
 
-    def _layer(self, k: int, state: State, y: Tensor) -> State:
+    def _adapted(self, y: Tensor, operator: SensingOperator) -> Inputs:
+        return y, operator, _nonzero(operator)
+
+    def _first(self, *inputs: Any) -> State:
+        return self._run_layer(0, None, *inputs)
+
+    def _layer(self, k: int, state: State, *inputs: Any) -> State:
         x = state[1] if isinstance(state, tuple) else state
-        return self._run_layer(k, x.to(y), y)
+        return self._run_layer(k, x.to(inputs[0]), *inputs)
 
-    def _run_layer(self, k: int, x: Tensor | None, y: Tensor) -> State:
+    def _run_layer(
+        self, k: int, x: Tensor | None, y: Tensor, operator: SensingOperator, eigenvalues: Tensor
+    ) -> State:
         # Layer k + 1 from x, zero if None. Its linear step solves a system of equations, for which
         # half a precision is too little.
         with torch.autocast(y.device.type, enabled=False):
-            residual = y if x is None else y - self.operator.unchecked_forward(x)
-            r, tau = self._linear_step(k, x, residual)
+            residual = y if x is None else operator.unchecked_residual(y, x)
+            r, tau = self._linear_step(k, x, residual, operator, eigenvalues)
         return self._denoise(k, r, tau)
 
-    def _linear_step(self, k: int, x: Tensor | None, residual: Tensor) -> tuple[Tensor, Tensor]:
+    def _linear_step(
+        self,
+        k: int,
+        x: Tensor | None,
+        residual: Tensor,
+        operator: SensingOperator,
+        eigenvalues: Tensor,
+    ) -> tuple[Tensor, Tensor]:
         # The linear step from x, zero if None: r, (B, n), and τ, (B, 1).
-        variance, lam = self._error(residual)
+        variance, lam = self._error(residual, eigenvalues)
         # W_λA has the eigenvalues s/(s + λ). Averages over all n of them, (B, 1) or (1, 1), are
         # products with 1/(s + λ), which is all that is kept for the backward pass.
-        n, zeros = self.shape[1], self.shape[1] - len(self.eigenvalues)
-        inverse = (self.eigenvalues + lam).reciprocal()  # (B, min(m, n)) or (1, min(m, n))
-        kept = (inverse @ self.eigenvalues)[:, None] / n  # tr(W_λA)/n
+        n, zeros = self.shape[1], self.shape[1] - eigenvalues.shape[-1]
+        inverse = (eigenvalues + lam).reciprocal()  # (B, min(m, n)) or (1, min(m, n))
+        kept = _weighted(inverse, eigenvalues) / n  # tr(W_λA)/n
         missed = (zeros + lam * inverse.sum(1, keepdim=True)) / n  # 1 − kept, not cancelling
         gain = self._own(self.damping, k)
         gain = gain / kept if self.divergence_free else gain
-        step = self.operator.unchecked_lmmse(residual, lam)
-        r = gain * step if x is None else torch.addcmul(x, gain, step)
+        step = operator.unchecked_lmmse(residual, lam)
+        if x is None:
+            r = gain * step
+        else:  # in one pass, which complex numbers with a real gain do not have
+            r = x + gain * step if step.is_complex() else torch.addcmul(x, gain, step)
         # ‖I − gW_λA‖²/n = (1 − g·kept)² + g²·spread, spread the variance of the eigenvalues.
         if self.lam is None:
             # For the matched λ = σ²/v², v²·spread + σ²‖W_λ‖²/n is this.
             rest = variance * kept * missed
         else:
-            spread = ((self.eigenvalues * inverse - kept).square().sum() + zeros * kept**2) / n
-            filtered = (inverse.square() @ self.eigenvalues)[:, None] / n  # ‖W_λ‖²/n
+            spread = (eigenvalues * inverse - kept).square().sum(1, keepdim=True)
+            spread = (spread + zeros * kept**2) / n
+            filtered = _weighted(inverse.square(), eigenvalues) / n  # ‖W_λ‖²/n
             rest = variance * spread + self.noise * filtered
         square = variance * (1 - gain * kept).square() + gain.square() * rest
         return r, square.clamp(min=torch.finfo(r.dtype).tiny).sqrt()
 
-    def _error(self, residual: Tensor) -> tuple[Tensor, Tensor]:
-        # v² and λ of each signal, (B, 1), from E‖y − Ax‖² = v²·tr(AᵀA) + mσ². A constant λ is
+    def _error(self, residual: Tensor, eigenvalues: Tensor) -> tuple[Tensor, Tensor]:
+        # v² and λ of each signal, (B, 1), from E‖y − Ax‖² = v²·tr(AᴴA) + mσ². A constant λ is
         # (1, 1).
-        excess = residual.square().sum(1, keepdim=True) - self.shape[0] * self.noise
-        variance = torch.relu(excess) / self.eigenvalues.sum()
+        squares = residual.abs().square() if residual.is_complex() else residual.square()
+        excess = squares.sum(1, keepdim=True) - residual.shape[1] * self.noise
+        variance = torch.relu(excess) / eigenvalues.sum(-1, keepdim=True)
         # Beyond these bounds of λ, W_λA or its divergence-free multiple is the same in this
         # precision; they hold when there is no noise or no error.
         if self.lam is not None:
-            return variance, residual.new_full((1, 1), self.lam)
-        largest, epsilon = self.eigenvalues[-1], torch.finfo(residual.dtype).eps
+            return variance, variance.new_full((1, 1), self.lam)
+        largest, epsilon = eigenvalues[..., -1:], torch.finfo(residual.dtype).eps
         if self.noise == 0:
-            return variance, (epsilon * largest).reshape(1, 1)
+            return variance, (epsilon * largest).reshape(-1, 1)
         ratio = (variance / self.noise).clamp(min=epsilon / largest)  # v²/σ²
         return self.noise * ratio, ratio.reciprocal().clamp(min=epsilon * largest)
 
@@ -173,7 +197,10 @@ class OAMPNet(UnrolledNet):
         estimate, slope = denoiser.with_divergence(r, tau)
         slope = slope.clamp(max=1 - torch.finfo(r.dtype).eps ** 0.5)
         # (D − d·r)/(1 − d) in one pass. Under autocast a denoiser has a precision of its own.
-        return estimate, torch.lerp(r, estimate.to(r), (1 / (1 - slope)).to(r))
+        weight = (1 / (1 - slope)).to(tau)
+        if r.is_complex():
+            return estimate, r + weight * (estimate - r)
+        return estimate, torch.lerp(r, estimate.to(r), weight)
 
     def _check(self, y: Tensor) -> None:
         super()._check(y)
@@ -183,3 +210,18 @@ class OAMPNet(UnrolledNet):
                 "values nor Fourier transforms; float32 or float64 is needed, with or without "
                 "autocast"
             )
+
+    def _dtype(self) -> torch.dtype:
+        return self.operator.dtype
+
+
+def _nonzero(operator: SensingOperator) -> Tensor:
+    # Those of AᴴA that can differ from zero; the others are n − min(m, n) zeros.
+    return operator.eigenvalues[..., -min(operator.shape) :]
+
+
+def _weighted(values: Tensor, weights: Tensor) -> Tensor:
+    # Σ over the eigenvalues, (B, 1) or (1, 1); weights for all signals, or for each.
+    if weights.ndim == 1:
+        return (values @ weights)[:, None]
+    return (values * weights).sum(1, keepdim=True)

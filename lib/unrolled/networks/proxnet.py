@@ -2,7 +2,8 @@
 
 A denoiser is a module that is called as `denoiser(r, tau)`, with r (B, n) and tau (B, 1), and
 returns its estimate (B, n). Orthogonal AMP also asks it for `with_divergence(r, tau)`: the same
-estimate, and for each signal the mean slope (1/n) Σ_i ∂x_i/∂r_i, (B, 1).
+estimate, and for each signal the mean slope (1/n) Σ_i ∂x_i/∂r_i, (B, 1). For complex r that is the
+real part of the Wirtinger derivative, ½(∂ Re x/∂ Re r + ∂ Im x/∂ Im r).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from unrolled.checks import check_positive
 from unrolled.networks.images import (
     Convolution,
     as_images,
+    as_signals,
     check_layers,
     check_window,
     draw_weights,
@@ -29,26 +31,36 @@ __all__ = ["ProxNet", "SoftThreshold"]
 
 
 class SoftThreshold(nn.Module):
-    """The soft threshold at a learned multiple of the error: x = S_{ατ}(r).
+    """The soft threshold at a learned multiple of the error: x = S_{ατ}(r), real or complex.
 
     Args:
         factor: where α starts, > 0 and finite.
+        nonnegative: x ≥ 0, for real r.
 
     Raises:
         ValueError: factor is none of that.
     """
 
-    def __init__(self, factor: float = 1.4) -> None:
+    def __init__(self, factor: float = 1.4, *, nonnegative: bool = False) -> None:
         super().__init__()
         check_positive("factor", factor)
+        self.nonnegative = nonnegative
         self.factor = nn.Parameter(torch.tensor(float(factor)))
 
     def forward(self, r: Tensor, tau: Tensor) -> Tensor:
-        return soft_threshold(r, self.factor * tau)
+        return soft_threshold(r, self.factor * tau, nonnegative=self.nonnegative)
 
     def with_divergence(self, r: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
-        """The estimate, and the share of entries that the threshold leaves."""
+        """The estimate, and its mean slope: for real r the share of entries that are left.
+
+        A complex entry that is left keeps its phase, so that it moves less across its direction
+        than along it: its slope is 1 − ατ/2|r_i| (Maleki et al., IEEE Trans. Inf. Theory 2013).
+        """
         x = self(r, tau)
+        if r.is_complex():
+            size = r.abs().clamp(min=torch.finfo(r.dtype).tiny)
+            slopes = torch.where(x != 0, 1 - self.factor * tau / (2 * size), 0)
+            return x, slopes.mean(1, keepdim=True)
         return x, torch.count_nonzero(x, dim=1).to(x.dtype)[:, None] / x.shape[1]
 
 
@@ -57,6 +69,10 @@ class ProxNet(nn.Module):
 
     It works on r/τ, so that it is equivariant to scale: D(cr, cτ) = cD(r, τ) for c > 0. The last
     layer of N starts at zero, and ProxNet as the soft threshold.
+
+    Of complex signals N sees real and imaginary part as two channels. Their sizes alone would make
+    D(e^{iφ}r) = e^{iφ}D(r), as the threshold has it, but hide how the phases of neighbours go
+    together, which in images of phase or of a narrow band is most of what there is to learn.
 
     Source: the residual form is that of Zhang et al., IEEE TIP 2017 (DnCNN). The trace by random
     signs is Hutchinson's (1990); Ramani, Blu and Unser (IEEE TIP 2008) brought it to denoisers.
@@ -68,6 +84,7 @@ class ProxNet(nn.Module):
         width: channels between the layers.
         layers: of N, ≥ 2; smooth (SiLU) between them, so that the divergence has a gradient too.
         factor: where α starts.
+        complex_signals: whether r is complex.
         generator: draws the weights; without one they are the same each time.
 
     Raises:
@@ -84,14 +101,16 @@ class ProxNet(nn.Module):
         width: int = 8,
         layers: int = 2,
         factor: float = 1.4,
+        complex_signals: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         kernel = check_window(image, kernel)
         check_layers(width, layers)
-        self.image = image
+        self.image, self.complex_signals = image, complex_signals
         self.threshold = SoftThreshold(factor)
-        channels = [1, *[width] * (layers - 1), 1]
+        parts = 2 if complex_signals else 1
+        channels = [parts, *[width] * (layers - 1), parts]
         stack: list[nn.Module] = []
         for c_in, c_out in pairwise(channels):
             stack += [Convolution(c_in, c_out, kernel, padding=kernel // 2), nn.SiLU()]
@@ -101,8 +120,9 @@ class ProxNet(nn.Module):
         self.register_buffer("signs", random_signs(image, kernel), persistent=False)
 
     def forward(self, r: Tensor, tau: Tensor) -> Tensor:
+        self._check(r)
         learned = self.network(as_images(r / tau, self.image))
-        return self.threshold(r, tau) + tau * learned.flatten(1)
+        return self.threshold(r, tau) + tau * as_signals(learned)
 
     def with_divergence(self, r: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
         """The estimate and its mean slope, which for N is ⟨ε, Jε⟩/n with fixed signs ε.
@@ -110,9 +130,21 @@ class ProxNet(nn.Module):
         That is exact when kernel is 1, where the Jacobian J is diagonal, and else what tr(J)/n is
         on average over such signs.
         """
+        self._check(r)
         x, slope = self.threshold.with_divergence(r, tau)
         images = as_images(r / tau, self.image)
-        signs = self.signs.expand_as(r)
-        learned, change = pushforward(self.network, images, signs.reshape(images.shape))
-        change = (signs * change.flatten(1)).mean(1, keepdim=True)
-        return x + tau * learned.flatten(1), slope + change
+        signs = as_images(self.signs.expand(r.shape), self.image)  # (B, 1, height, width)
+        # The real part, and the imaginary one, each moved by itself.
+        parts = torch.eye(images.shape[1], dtype=signs.dtype, device=signs.device)
+        for part in parts:
+            learned, moved = pushforward(self.network, images, part[:, None, None] * signs)
+            change = (part[:, None, None] * signs * moved).sum(1).flatten(1)
+            slope = slope + change.mean(1, keepdim=True) / len(parts)
+        return x + tau * as_signals(learned), slope
+
+    def _check(self, r: Tensor) -> None:
+        if r.is_complex() != self.complex_signals:
+            kind = "complex" if r.is_complex() else "real"
+            raise ValueError(
+                f"r is {kind}; this ProxNet has complex_signals={self.complex_signals}"
+            )

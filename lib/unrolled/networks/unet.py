@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Callable
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
-from unrolled.networks.images import as_images, check_image, draw_weights
-from unrolled.sensing import SensingOperator, real_operator
+from unrolled.networks.images import as_images, as_signals, check_image, draw_weights
+from unrolled.networks.unrolled import own_operator
+from unrolled.precision import keeping_kind
+from unrolled.sensing import SensingOperator
 
 __all__ = ["UNet"]
 
 
 class UNet(nn.Module):
-    """A U-Net from the back-projection Aᵀy, as an image, to the image.
+    """A U-Net from the back-projection Aᴴy, as an image, to the image.
 
     Down: on each level two 3×3 convolutions with ReLU, then a maximum over 2×2 pixels, and twice
     the channels on the next. Up: each pixel doubled, a 3×3 convolution, the level's image from
     the way down beside it, and two convolutions again. There are 4 levels, or 3 for images with a
     side below 16; sides need not be even.
 
-    `net(y)`: (B, m) to (B, n).
+    Of complex images it sees real and imaginary part as two channels.
+
+    `net(y)`: (B, m) to (B, n). It belongs to no matrix: `net(y, operator=…)` takes it to another
+    one, or to one for each signal.
 
     Source: Ronneberger, Fischer and Brox, MICCAI 2015; after a back-projection: Jin et al., IEEE
     TIP 2017.
 
     Args:
-        A: a real `SensingOperator` or matrix (m, n).
+        A: a `SensingOperator` or matrix (m, n), real or complex.
         image: (height, width), height·width = n, both at least 4.
         parameters: a budget; the network is the widest whose parameters do not outnumber it, and
             `width` says how many channels its first level has.
+        real_signals: the image is real although A is complex: two channels in, one out.
         generator: draws the weights; without one they are the same each time.
 
     Raises:
-        ValueError: a complex A, an image that is not of n pixels, or a budget that is too small for
-            one channel.
+        ValueError: a real A for `real_signals`, an image that is not of n pixels, or a budget that
+            is too small for one channel.
     """
 
     def __init__(
@@ -44,10 +51,17 @@ class UNet(nn.Module):
         *,
         image: tuple[int, int],
         parameters: int,
+        real_signals: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.operator = copy.deepcopy(real_operator(A))
+        self.operator = own_operator(A, False)
+        complex_signals = self.operator.dtype.is_complex
+        if real_signals and not complex_signals:
+            raise ValueError(
+                f"A has dtype {self.operator.dtype}; real signals are a case of a complex A alone"
+            )
+        self.real_signals = real_signals
         n = self.operator.shape[1]
         check_image(image)
         if image[0] * image[1] != n or min(image) < 4:
@@ -56,14 +70,18 @@ class UNet(nn.Module):
             )
         self.image = (image[0], image[1])
         levels = 4 if min(image) >= 16 else 3
-        self.width = _widest(levels, parameters)
-        self.network = nn.Sequential(_Level(1, self.width, levels), nn.Conv2d(self.width, 1, 1))
+        channels = (2 if complex_signals else 1, 2 if complex_signals and not real_signals else 1)
+        self.width = _widest(levels, parameters, channels)
+        self.network = _layers(self.width, levels, channels)
         draw_weights(self.network, generator)
-        self.network.to(self.operator.dtype)
+        self.network.to(self.operator.dtype.to_real())
 
-    def forward(self, y: Tensor) -> Tensor:
-        image = as_images(self.operator.adjoint(y), self.image)
-        return self.network(image).flatten(1)
+    def forward(self, y: Tensor, *, operator: SensingOperator | None = None) -> Tensor:
+        operator = self.operator if operator is None else operator
+        return as_signals(self.network(as_images(operator.adjoint(y), self.image)))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        return super()._apply(keeping_kind(fn), recurse)
 
 
 class _Level(nn.Module):
@@ -95,19 +113,23 @@ def _two_convolutions(c_in: int, c_out: int) -> nn.Sequential:
     )
 
 
-def _count(width: int, levels: int) -> int:
+def _layers(width: int, levels: int, channels: tuple[int, int]) -> nn.Sequential:
+    c_in, c_out = channels
+    return nn.Sequential(_Level(c_in, width, levels), nn.Conv2d(width, c_out, 1))
+
+
+def _count(width: int, levels: int, channels: tuple[int, int]) -> int:
     # The number of parameters, counted on a network that holds no numbers.
     with torch.device("meta"):
-        network = nn.ModuleList((_Level(1, width, levels), nn.Conv2d(width, 1, 1)))
+        network = _layers(width, levels, channels)
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def _widest(levels: int, budget: int) -> int:
-    if _count(1, levels) > budget:
-        raise ValueError(
-            f"parameters is {budget}; a U-Net of {levels} levels has at least {_count(1, levels)}"
-        )
+def _widest(levels: int, budget: int, channels: tuple[int, int]) -> int:
+    least = _count(1, levels, channels)
+    if least > budget:
+        raise ValueError(f"parameters is {budget}; a U-Net of {levels} levels has at least {least}")
     width = 1
-    while _count(width + 1, levels) <= budget:
+    while _count(width + 1, levels, channels) <= budget:
         width += 1
     return width

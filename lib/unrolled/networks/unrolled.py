@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recompute
 
-from unrolled.checks import check_batch, check_depth, check_size, is_traced
+from unrolled.checks import check_batch, check_depth, check_kind, check_size, is_traced
+from unrolled.precision import keeping_kind
+from unrolled.sensing import (
+    BatchOperator,
+    DenseOperator,
+    SensingOperator,
+    any_operator,
+    dense_operator,
+    stacked,
+    with_real_signals,
+)
 
-__all__ = ["UnrolledNet", "segments"]
+__all__ = ["UnrolledNet", "own_matrix", "own_operator", "segments"]
 
 T = TypeVar("T", covariant=True)
 
@@ -44,7 +55,9 @@ class UnrolledNet(nn.Module):
 
     `net(y)`: (B, m) to (B, n); `net(y, depth=k)` stops after k ≤ K layers. `net.trajectory(y)`:
     (K + 1, B, n), x_0 = 0 first; `net.trajectory(y, depth=k)` runs k layers, and repeats the last
-    one where k > K.
+    one where k > K. Networks whose learned numbers belong to no A also take another `operator` of
+    the same shape, or a `BatchOperator` with a matrix for each signal; they say in `_adapted` what
+    their layers are given then.
 
     Args:
         shape: (m, n) of the operator.
@@ -52,6 +65,8 @@ class UnrolledNet(nn.Module):
         checkpoint: how many layers there are in each segment whose inside is recomputed in the
             backward pass instead of stored: one number for all segments (the last one may be
             shorter), or the numbers themselves, which sum to K. None stores everything.
+        real_signals: x is real although A and y are complex, which halves the unknowns: the network
+            is that of `sensing.with_real_signals(A)`, and takes y as it is.
 
     Attributes:
         layerwise: names of what each layer has of its own, indexed by the layer: a list of
@@ -59,31 +74,34 @@ class UnrolledNet(nn.Module):
             layers.
 
     Raises:
-        ValueError: shapes that do not fit, a dtype that is not the network's, depth < 1, or
-            schedules that do not sum to the depth.
+        ValueError: shapes that do not fit, a dtype that is not the network's, depth < 1,
+            schedules that do not sum to the depth, or an operator where none can be taken.
     """
 
     layerwise: tuple[str, ...] = ()
 
     def __init__(
         self,
-        shape: tuple[int, int],
+        shape: tuple[int, int] | torch.Size,
         depth: int,
         *,
         checkpoint: int | Sequence[int] | None = None,
+        real_signals: bool = False,
     ) -> None:
         super().__init__()
         check_depth(depth)
-        self.shape, self.depth = shape, depth
+        self.shape, self.depth = (shape[0], shape[1]), depth
+        self.real_signals = real_signals
         self.segments = segments(depth, checkpoint)
 
-    def forward(self, y: Tensor, depth: int | None = None) -> Tensor:
+    def forward(
+        self, y: Tensor, depth: int | None = None, *, operator: SensingOperator | None = None
+    ) -> Tensor:
         """Estimate x from y, after all K layers or the first `depth` of them."""
         depth = self.depth if depth is None else depth
         if depth not in range(1, self.depth + 1):
             raise ValueError(f"depth is {depth}; 1 ≤ depth ≤ {self.depth} is needed")
-        self._check(y)
-        inputs = self._inputs(y)
+        inputs = self._given(y, operator)
         recomputed = bool(self.segments) and torch.is_grad_enabled() and self._may_recompute(y)
         state: Any = None
         start = 0
@@ -98,15 +116,16 @@ class UnrolledNet(nn.Module):
                 break
         return _iterate(state)
 
-    def trajectory(self, y: Tensor, depth: int | None = None) -> Tensor:
+    def trajectory(
+        self, y: Tensor, depth: int | None = None, *, operator: SensingOperator | None = None
+    ) -> Tensor:
         """All iterates, (depth + 1, B, n), the zero start included; K layers by default.
 
         They are all kept, with checkpoints too.
         """
         depth = self.depth if depth is None else depth
         check_depth(depth)
-        self._check(y)
-        inputs = self._inputs(y)
+        inputs = self._given(y, operator)
         state: Any = None
         iterates: list[Tensor] = []
         for k in range(depth):
@@ -158,16 +177,37 @@ class UnrolledNet(nn.Module):
         """What `print` shows."""
         learned = sum(p.numel() for p in self.parameters() if p.requires_grad)
         told = f"shape={self.shape}, depth={self.depth}, dtype={self._dtype()}, learned={learned}"
+        told += ", real_signals=True" if self.real_signals else ""
         return f"{told}, checkpoint={list(self.segments)}" if self.segments else told
 
-    def _run(self, start: int, end: int, state: Any, *inputs: Tensor) -> Any:
+    def _given(self, y: Tensor, operator: SensingOperator | None) -> tuple[Any, ...]:
+        self._check(y)
+        seen = stacked(y) if self.real_signals else y
+        if operator is None:
+            return self._inputs(seen)
+        check_kind("operator", operator, SensingOperator)
+        if operator.shape != self.shape or operator.dtype != self._measured_dtype():
+            raise ValueError(
+                f"operator has shape {operator.shape} and dtype {operator.dtype}; {self.shape} and "
+                f"{self._measured_dtype()} are needed"
+            )
+        return self._adapted(seen, with_real_signals(operator) if self.real_signals else operator)
+
+    def _run(self, start: int, end: int, state: Any, *inputs: Any) -> Any:
         for k in range(start, end):
             state = self._layer(k, state, *inputs) if k else self._first(*inputs)
         return state
 
-    def _inputs(self, y: Tensor) -> tuple[Tensor, ...]:
+    def _inputs(self, y: Tensor) -> tuple[Any, ...]:
         """What every layer is given: y, and products with it that are the same in all layers."""
         return (y,)
+
+    def _adapted(self, y: Tensor, operator: SensingOperator) -> tuple[Any, ...]:
+        """The same for another operator."""
+        raise ValueError(
+            f"operator is given, but {type(self).__name__} has learned for its own A; none can be "
+            "taken"
+        )
 
     # Values, as `nn.Module.forward` is one, since each network names the inputs that it takes.
     # _first(*inputs): layer 1 at x_0 = 0, spared the products with zero.
@@ -181,11 +221,38 @@ class UnrolledNet(nn.Module):
 
     def _check(self, y: Tensor) -> None:
         check_batch("y", y, self.shape[0])
-        if y.dtype != (dtype := self._dtype()):
+        if y.dtype != (dtype := self._measured_dtype()):
             raise ValueError(f"y has dtype {y.dtype}; the network's {dtype} is needed")
 
+    def _measured_dtype(self) -> torch.dtype:
+        # Of y, and of the operator that one knows.
+        return self._dtype().to_complex() if self.real_signals else self._dtype()
+
     def _dtype(self) -> torch.dtype:
+        # Of signals. A complex network has real numbers as well, and says which it means.
         return next(itertools.chain(self.parameters(), self.buffers())).dtype
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        return super()._apply(keeping_kind(fn), recurse)
+
+
+def own_operator(A: SensingOperator | Tensor, real_signals: bool) -> SensingOperator:
+    """What a network holds of A: a copy, so that what is done to the network stays within it.
+
+    For signals that are real although A is complex it is the real operator that acts on them.
+    """
+    operator = copy.deepcopy(any_operator(A))
+    if isinstance(operator, BatchOperator):
+        raise ValueError(
+            "A is a BatchOperator; a network is made for one A, and takes such an operator with y"
+        )
+    return with_real_signals(operator) if real_signals else operator
+
+
+def own_matrix(A: DenseOperator | Tensor, real_signals: bool) -> DenseOperator:
+    """The same for a network that needs the matrix; ValueError for an operator that has none."""
+    operator = dense_operator(A)
+    return with_real_signals(operator) if real_signals else operator
 
 
 def segments(depth: int, checkpoint: int | Sequence[int] | None) -> tuple[int, ...]:

@@ -3,8 +3,10 @@
 Batches come first: signals x are (B, n), measurements y are (B, m), A is (m, n).
 """
 
-from unrolled.sensing.coercion import dense_operator, real_operator
+from unrolled.sensing.check import check_operator
+from unrolled.sensing.coercion import any_operator, dense_operator
 from unrolled.sensing.dense import (
+    BatchOperator,
     DenseOperator,
     equiangular_frame,
     gaussian,
@@ -12,7 +14,9 @@ from unrolled.sensing.dense import (
     with_spectrum,
 )
 from unrolled.sensing.kronecker import KroneckerOperator, kronecker
+from unrolled.sensing.largest import largest_eigenvalue
 from unrolled.sensing.operator import SensingOperator
+from unrolled.sensing.real_signals import RealSignals, stacked, with_real_signals
 from unrolled.sensing.transforms import (
     PartialTransform,
     dct,
@@ -25,11 +29,15 @@ from unrolled.sensing.transforms import (
 from unrolled.sensing.weights import analytic_weights
 
 __all__ = [
+    "BatchOperator",
     "DenseOperator",
     "KroneckerOperator",
     "PartialTransform",
+    "RealSignals",
     "SensingOperator",
     "analytic_weights",
+    "any_operator",
+    "check_operator",
     "dct",
     "dense_operator",
     "equiangular_frame",
@@ -38,9 +46,11 @@ __all__ = [
     "identity_hadamard",
     "inverse_dct",
     "kronecker",
+    "largest_eigenvalue",
     "partial_dct",
     "partial_fourier",
     "partial_hadamard",
-    "real_operator",
+    "stacked",
+    "with_real_signals",
     "with_spectrum",
 ]

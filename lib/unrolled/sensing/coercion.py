@@ -9,31 +9,25 @@ from torch import Tensor
 from unrolled.sensing.dense import DenseOperator
 from unrolled.sensing.operator import SensingOperator
 
-__all__ = ["dense_operator", "real_operator"]
+__all__ = ["any_operator", "dense_operator"]
 
 
 @overload
-def real_operator(A: DenseOperator | Tensor) -> DenseOperator: ...
+def any_operator(A: DenseOperator | Tensor) -> DenseOperator: ...
 
 
 @overload
-def real_operator(A: SensingOperator | Tensor) -> SensingOperator: ...
+def any_operator(A: SensingOperator | Tensor) -> SensingOperator: ...
 
 
-def real_operator(A: SensingOperator | Tensor) -> SensingOperator:
-    """A as a real operator; a matrix becomes a `DenseOperator`.
-
-    Raises:
-        ValueError: A is complex.
-    """
-    operator = A if isinstance(A, SensingOperator) else DenseOperator(A)
-    if operator.dtype.is_complex:
-        raise ValueError(f"A has dtype {operator.dtype}; a real operator is needed")
-    return operator
+def any_operator(A: SensingOperator | Tensor) -> SensingOperator:
+    """A as an operator; a matrix becomes a `DenseOperator`."""
+    return A if isinstance(A, SensingOperator) else DenseOperator(A)
 
 
 def dense_operator(A: DenseOperator | Tensor) -> DenseOperator:
-    """A as a real `DenseOperator`; ValueError for what cannot be one."""
-    if isinstance(A, SensingOperator) and not isinstance(A, DenseOperator):
+    """A as a `DenseOperator`; ValueError for what cannot be one."""
+    operator = any_operator(A)
+    if not isinstance(operator, DenseOperator):
         raise ValueError(f"A is a {type(A).__name__}; its matrix is needed: A.dense()")
-    return real_operator(A)
+    return operator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from unrolled.sensing.operator import SensingOperator
 from unrolled.sensing.transforms import check_power_of_two, hadamard
 
 __all__ = [
+    "BatchOperator",
     "DenseOperator",
     "equiangular_frame",
     "gaussian",
@@ -20,24 +22,15 @@ __all__ = [
 ]
 
 
-class DenseOperator(SensingOperator):
-    """A sensing operator that holds its matrix, and its singular values once they are asked for.
-
-    Args:
-        A: (m, n), real or complex floating point, finite; fixed, so it carries no gradient. What is
-            held is a copy.
-
-    Raises:
-        ValueError: A is none of that.
-    """
+class _MatrixOperator(SensingOperator):
+    # What holds its matrix, or one for each sample, (…, m, n), and factors it once.
 
     A: Tensor
 
     def __init__(self, A: Tensor) -> None:
         super().__init__()
-        check_matrix("A", A)
         self.register_buffer("A", A.clone())
-        self.shape = (A.shape[0], A.shape[1])
+        self.shape = (A.shape[-2], A.shape[-1])
         self._factors: tuple[Tensor, Tensor, Tensor] | None = None
 
     @property
@@ -64,23 +57,13 @@ class DenseOperator(SensingOperator):
     def eigenvalues(self) -> Tensor:
         """The n eigenvalues of H = AᴴA, real, in increasing order, zeros included when m < n."""
         squares = self.svd()[1] ** 2
-        zeros = squares.new_zeros(self.shape[1] - len(squares))
-        return torch.cat((squares, zeros)).flip(0)
-
-    def unchecked_forward(self, x: Tensor) -> Tensor:
-        return x @ self.A.T
-
-    def unchecked_adjoint(self, y: Tensor) -> Tensor:
-        return y @ self.A.conj()
-
-    def unchecked_lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
-        U, singular, Vh = self.svd()
-        return (r @ U.conj()) * (singular / (singular**2 + lam)) @ Vh.conj()
+        zeros = self.shape[1] - squares.shape[-1]
+        return torch.nn.functional.pad(squares, (0, zeros)).flip(-1)
 
     def dense(self) -> Tensor:
         return self.A
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> DenseOperator:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         # Another device takes the factors along; another precision calls for factors of its own.
         dtype = self.A.dtype
         super()._apply(fn, recurse)
@@ -93,6 +76,80 @@ class DenseOperator(SensingOperator):
     def _load_from_state_dict(self, *args: object) -> None:
         super()._load_from_state_dict(*args)
         self._factors = None
+
+
+class DenseOperator(_MatrixOperator):
+    """A sensing operator that holds its matrix, and its singular values once they are asked for.
+
+    Args:
+        A: (m, n), real or complex floating point, finite; fixed, so it carries no gradient. What is
+            held is a copy.
+
+    Raises:
+        ValueError: A is none of that.
+    """
+
+    def __init__(self, A: Tensor) -> None:
+        check_matrix("A", A)
+        super().__init__(A)
+
+    def unchecked_forward(self, x: Tensor) -> Tensor:
+        return x @ self.A.T
+
+    def unchecked_adjoint(self, y: Tensor) -> Tensor:
+        return y @ self.A.conj()
+
+    def unchecked_lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
+        U, singular, Vh = self.svd()
+        return (r @ U.conj()) * (singular / (singular**2 + lam)) @ Vh.conj()
+
+    def unchecked_residual(self, y: Tensor, x: Tensor) -> Tensor:
+        return torch.addmm(y, x, self.A.T, alpha=-1)
+
+
+class BatchOperator(_MatrixOperator):
+    """A matrix for each signal, row i of a batch measured by A_i: channels, masks, trajectories.
+
+    Batches have as many rows as there are matrices. `eigenvalues` are (B, n), `dense` is
+    (B, m, n).
+
+    Args:
+        A: (B, m, n), real or complex floating point, finite, without gradient. What is held is a
+            copy.
+
+    Raises:
+        ValueError: A is none of that, or a batch has another number of rows.
+    """
+
+    def __init__(self, A: Tensor) -> None:
+        check_matrix("A", A, batch=True)
+        super().__init__(A)
+
+    def unchecked_forward(self, x: Tensor) -> Tensor:
+        return _each(x, self.A.mT)
+
+    def unchecked_adjoint(self, y: Tensor) -> Tensor:
+        return _each(y, self.A.conj())
+
+    def unchecked_lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
+        U, singular, Vh = self.svd()
+        return _each(_each(r, U.conj()) * (singular / (singular**2 + lam)), Vh.conj())
+
+    def _check(self, name: str, batch: Tensor, width: int) -> None:
+        super()._check(name, batch, width)
+        self.check_rows(name, batch)
+
+    def check_rows(self, name: str, batch: Tensor) -> None:
+        """Require a row for each matrix; ValueError naming `name` else."""
+        if len(batch) != len(self.A):
+            raise ValueError(
+                f"{name} has {len(batch)} rows; one for each of {len(self.A)} A needed"
+            )
+
+
+def _each(rows: Tensor, matrices: Tensor) -> Tensor:
+    # Each row times its own matrix: (B, p), (B, p, q) to (B, q).
+    return (rows[:, None] @ matrices)[:, 0]
 
 
 def gaussian(

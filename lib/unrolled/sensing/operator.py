@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 
 from unrolled.checks import check_batch, check_dtype, check_regularisation
+from unrolled.precision import keeping_kind
+from unrolled.sensing.conjugate_gradients import conjugate_gradients
+from unrolled.sensing.largest import largest_eigenvalue
 
 __all__ = ["SensingOperator"]
 
@@ -16,14 +22,25 @@ class SensingOperator(nn.Module):
     It is a module, so that a network that holds an operator takes it along to a GPU.
     Every batch is of the operator's own dtype, real or complex, and finite.
 
-    Subclasses set `shape` and give `dtype`, `eigenvalues`, `dense` and what `forward`, `adjoint`
-    and `lmmse` call once they have checked their arguments: `unchecked_forward`,
-    `unchecked_adjoint` and `unchecked_lmmse`. A network, which checks y where it comes in, calls
-    these in its layers, so that a layer that goes astray is not met by an error about an argument
-    that nobody gave.
+    **An operator of your own** sets `shape`, gives `dtype`, and says in `unchecked_forward` and
+    `unchecked_adjoint` what A and Aᴴ do to each row of a batch. What else there is follows from
+    these: `lmmse` by conjugate gradients, `dense` and `eigenvalues` from the products with all n
+    unit vectors. Give formulas in their place where there are some; the eigenvalues most of all,
+    which no structure can otherwise be spared. `check_operator` tries out whether all fits
+    together.
+
+    Whoever calls `forward`, `adjoint` or `lmmse` has the arguments checked. A network, which checks
+    y where it comes in, calls `unchecked_forward`, `unchecked_adjoint` and `unchecked_lmmse` in its
+    layers, so that a layer that goes astray is not met by an error about an argument that nobody
+    gave. These use PyTorch's own operations, so that gradients pass.
+
+    Attributes:
+        shape: (m, n).
+        solver_iterations: the most that conjugate gradients do in `lmmse`.
     """
 
     shape: tuple[int, int]
+    solver_iterations: int = 100
 
     @property
     def dtype(self) -> torch.dtype:
@@ -31,9 +48,25 @@ class SensingOperator(nn.Module):
         raise NotImplementedError
 
     @property
+    def device(self) -> torch.device:
+        """Where it holds what it holds; the CPU, if that is nothing."""
+        return next((buffer.device for buffer in self.buffers()), torch.device("cpu"))
+
+    @property
     def eigenvalues(self) -> Tensor:
         """The n eigenvalues of H = AᴴA, real, in increasing order, zeros included."""
-        raise NotImplementedError
+        m, n = self.shape
+        squares = torch.linalg.svdvals(self.dense()) ** 2
+        return torch.cat((squares, squares.new_zeros(n - min(m, n)))).flip(0)
+
+    def largest_eigenvalue(self) -> float:
+        """λ_max(AᴴA), or where no formula gives the eigenvalues a bound that is hardly larger.
+
+        The bound is that of `unrolled.sensing.largest_eigenvalue`, from a hundred products.
+        """
+        if type(self).eigenvalues is SensingOperator.eigenvalues:
+            return largest_eigenvalue(self)
+        return float(self.eigenvalues.max())
 
     def forward(self, x: Tensor) -> Tensor:
         """Measure: (B, n) to (B, m), Ax for each row x."""
@@ -59,7 +92,8 @@ class SensingOperator(nn.Module):
 
     def dense(self) -> Tensor:
         """The matrix itself, (m, n)."""
-        raise NotImplementedError
+        unit = torch.eye(self.shape[1], dtype=self.dtype, device=self.device)
+        return self.unchecked_forward(unit).T.contiguous()
 
     def extra_repr(self) -> str:
         """What `print` shows."""
@@ -75,8 +109,20 @@ class SensingOperator(nn.Module):
 
     def unchecked_lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
         """What `lmmse` computes, without a look at the arguments."""
-        raise NotImplementedError
+
+        def regularised(z: Tensor) -> Tensor:
+            return self.unchecked_forward(self.unchecked_adjoint(z)) + lam * z
+
+        z = conjugate_gradients(regularised, r, iterations=self.solver_iterations)
+        return self.unchecked_adjoint(z)
+
+    def unchecked_residual(self, y: Tensor, x: Tensor) -> Tensor:
+        """y − Ax, (B, m), without a look at the arguments."""
+        return y - self.unchecked_forward(x)
 
     def _check(self, name: str, batch: Tensor, width: int) -> None:
         check_batch(name, batch, width)
         check_dtype(name, batch, self.dtype)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        return super()._apply(keeping_kind(fn), recurse)

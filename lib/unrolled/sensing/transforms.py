@@ -170,10 +170,6 @@ class PartialTransform(SensingOperator):
     def unchecked_lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
         return self.unchecked_adjoint(r) / (1 + lam)
 
-    def dense(self) -> Tensor:
-        unit = torch.eye(self.shape[1], dtype=self.dtype, device=self._like.device)
-        return self.unchecked_forward(unit).T.contiguous()
-
 
 def partial_dct(
     m: int, n: int, *, generator: torch.Generator, dtype: torch.dtype = torch.float32

@@ -13,12 +13,12 @@ __all__ = ["analytic_weights"]
 
 
 def analytic_weights(A: DenseOperator | Tensor, lam: float = 0.0) -> Tensor:
-    """The W (m, n) with wᵢᵀaᵢ = 1 whose WᵀA is closest to the identity: ALISTA's, in closed form.
+    """The W (m, n) with wᵢᴴaᵢ = 1 whose WᴴA is closest to the identity: ALISTA's, in closed form.
 
-    Minimises ‖WᵀA‖_F² + lam·‖W‖_F² subject to wᵢᵀaᵢ = 1: the columns of (AAᵀ + lam·I)⁻¹A, each
+    Minimises ‖WᴴA‖_F² + lam·‖W‖_F² subject to wᵢᴴaᵢ = 1: the columns of (AAᴴ + lam·I)⁻¹A, each
     rescaled. Liu et al. (ICLR 2019) pose the problem with lam = 0 and solve it iteratively; its
     solution is the Capon (MVDR) beamformer of array processing, and lam ≥ 0 its diagonal loading,
-    the power of white noise. Computed in float64, returned like A.
+    the power of white noise. Computed in double precision, returned like A.
 
     Raises:
         ValueError: A has a zero column or, for lam = 0, not full row rank, or lam is negative or
@@ -26,11 +26,11 @@ def analytic_weights(A: DenseOperator | Tensor, lam: float = 0.0) -> Tensor:
     """
     A = dense_operator(A).dense()
     check_positive("lam", lam, zero=True)
-    exact = A.double()
+    exact = A.to(torch.complex128 if A.is_complex() else torch.float64)
     if (exact == 0).all(0).any():
-        raise ValueError("A has a zero column, for which no w has wᵀa = 1")
+        raise ValueError("A has a zero column, for which no w has wᴴa = 1")
     if lam == 0 and torch.linalg.matrix_rank(exact) < len(exact):
-        raise ValueError("A lacks full row rank, so that AAᵀ cannot be inverted; lam > 0 helps")
+        raise ValueError("A lacks full row rank, so that AAᴴ cannot be inverted; lam > 0 helps")
     loading = lam * torch.eye(len(exact), dtype=exact.dtype, device=exact.device)
-    W = torch.linalg.solve(exact @ exact.T + loading, exact)
-    return (W / (W * exact).sum(0)).to(A.dtype)
+    W = torch.linalg.solve(exact @ exact.mH + loading, exact)
+    return (W / (W * exact.conj()).sum(0)).to(A.dtype)

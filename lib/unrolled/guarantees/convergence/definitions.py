@@ -14,7 +14,7 @@ _y, _image = sp.symbols(r"y A\ x^\star")
 
 def _noiseless(instance: Unrolled) -> dict:
     net, (y, signal) = instance.problem()
-    return {_y: y, _image: signal @ net.A.mT}
+    return {_y: y, _image: net.operator.forward(signal)}
 
 
 NOISELESS = Definition(sp.Eq(_y, _image), _noiseless)
