@@ -34,6 +34,7 @@ PROBLEM = Problem(
     digits=3,
 )
 SNRS = (None, 40, 20)  # dB; None is no noise
+REAL = {"nonnegative": False, "real_signals": False}  # A is real, and signals have both signs
 
 
 def methods(problem: Problem) -> tuple[Method, ...]:
@@ -47,14 +48,14 @@ def methods(problem: Problem) -> tuple[Method, ...]:
     hyperlista = Searched(
         "HyperLISTA",
         # Without a cap some signals stand still long before the end.
-        {"start": (0.002, 0.0, 0.0), "lam": 0.0, "cap": None if noisy else 0.7},
+        {"start": (0.002, 0.0, 0.0), "lam": 0.0, "cap": None if noisy else 0.7} | REAL,
         few=2000,
         signals=Signals(20_000, seed=1),
         grid=((0.01, 0.014, 0.018, 0.022), (0, 0.003, 0.006), (0.12, 0.25, 0.5)),
         starts=1,
         evaluations=60,
     )
-    plain: dict[str, object] = {"penalty": 0.1, "selection": None}
+    plain: dict[str, object] = {"penalty": 0.1, "selection": None} | REAL
     selecting = plain | {"selection": selection_schedule(problem.depth)}
     alista = Trained(
         "ALISTA",
@@ -94,7 +95,7 @@ def methods(problem: Problem) -> tuple[Method, ...]:
     lista = replace(
         coupled_plain,
         name="LISTA",
-        arguments={"tied": False, "penalty": 0.1},
+        arguments={"tied": False, "penalty": 0.1} | REAL,
         lr=rate,
         lr_together=rate,
     )

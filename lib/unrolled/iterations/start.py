@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from unrolled.checks import check_batch, check_depth, check_dtype, check_kind
+from unrolled.checks import check_depth, check_kind
 from unrolled.sensing import SensingOperator
 
 
@@ -18,8 +18,7 @@ def start(operator: SensingOperator, y: Tensor, depth: int, x0: Tensor | None = 
     check_measurements(operator, y)
     if x0 is None:
         return y.new_zeros(len(y), operator.shape[1])
-    check_batch("x0", x0, operator.shape[1])
-    check_dtype("x0", x0, operator.dtype)
+    operator.check("x0", x0, operator.shape[1])
     if len(x0) != len(y):
         raise ValueError(f"x0 has {len(x0)} rows and y has {len(y)}; one for each y is needed")
     return x0
@@ -28,5 +27,4 @@ def start(operator: SensingOperator, y: Tensor, depth: int, x0: Tensor | None = 
 def check_measurements(operator: SensingOperator, y: Tensor) -> None:
     """Require finite measurements (B, m) of the operator's dtype; ValueError otherwise."""
     check_kind("operator", operator, SensingOperator)
-    check_batch("y", y, operator.shape[0])
-    check_dtype("y", y, operator.dtype)
+    operator.check("y", y, operator.shape[0])

@@ -8,6 +8,7 @@ from unrolled.networks.contractive import (
     conv_norm,
 )
 from unrolled.networks.coupled import ALISTA, LISTACP, TiLISTA, selection_schedule
+from unrolled.networks.divergence import MonteCarloDivergence
 from unrolled.networks.gradient import GradientNet
 from unrolled.networks.hyperlista import HyperLISTA
 from unrolled.networks.lista import LISTA
@@ -24,6 +25,7 @@ __all__ = [
     "FirmlyNonexpansive",
     "GradientNet",
     "HyperLISTA",
+    "MonteCarloDivergence",
     "NonexpansiveConv2d",
     "NonexpansiveLinear",
     "OAMPNet",

@@ -55,7 +55,7 @@ class OAMPNet(UnrolledNet):
         noise: σ² ≥ 0, the variance E|w_i|² of one entry of w.
         denoiser: a module called as denoiser(r, tau), (B, n) and (B, 1) to (B, n);
             `SoftThreshold()` by default. It is used as it is when tied, and copied for each layer
-            otherwise.
+            otherwise. `MonteCarloDivergence` makes one of any denoiser.
         tied: one denoiser and one ϑ for all layers.
         divergence_free: what orthogonal AMP needs for its state evolution, in both halves of a
             layer. With it γ = n/tr(W_λA), so that the linear step has tr(I − γW_λA) = 0, and the
@@ -96,7 +96,7 @@ class OAMPNet(UnrolledNet):
         if divergence_free and not hasattr(denoiser, "with_divergence"):
             raise ValueError(
                 f"denoiser is a {type(denoiser).__name__}, which has no method "
-                "with_divergence(r, tau); divergence_free needs one"
+                "with_divergence(r, tau); divergence_free needs one (MonteCarloDivergence has it)"
             )
         # Of one number that the layers see, of which a complex one is two where signals are real.
         self.noise, self.lam = noise / 2 if real_signals else noise, lam

@@ -55,7 +55,7 @@ class UNet(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.operator = own_operator(A, False)
+        self.operator = own_operator(A)
         complex_signals = self.operator.dtype.is_complex
         if real_signals and not complex_signals:
             raise ValueError(

@@ -191,6 +191,7 @@ class UnrolledNet(nn.Module):
                 f"operator has shape {operator.shape} and dtype {operator.dtype}; {self.shape} and "
                 f"{self._measured_dtype()} are needed"
             )
+        operator.check("y", y, self.shape[0])
         return self._adapted(seen, with_real_signals(operator) if self.real_signals else operator)
 
     def _run(self, start: int, end: int, state: Any, *inputs: Any) -> Any:
@@ -236,7 +237,7 @@ class UnrolledNet(nn.Module):
         return super()._apply(keeping_kind(fn), recurse)
 
 
-def own_operator(A: SensingOperator | Tensor, real_signals: bool) -> SensingOperator:
+def own_operator(A: SensingOperator | Tensor, real_signals: bool = False) -> SensingOperator:
     """What a network holds of A: a copy, so that what is done to the network stays within it.
 
     For signals that are real although A is complex it is the real operator that acts on them.
@@ -249,7 +250,7 @@ def own_operator(A: SensingOperator | Tensor, real_signals: bool) -> SensingOper
     return with_real_signals(operator) if real_signals else operator
 
 
-def own_matrix(A: DenseOperator | Tensor, real_signals: bool) -> DenseOperator:
+def own_matrix(A: DenseOperator | Tensor, real_signals: bool = False) -> DenseOperator:
     """The same for a network that needs the matrix; ValueError for an operator that has none."""
     operator = dense_operator(A)
     return with_real_signals(operator) if real_signals else operator

@@ -135,12 +135,9 @@ class BatchOperator(_MatrixOperator):
         U, singular, Vh = self.svd()
         return _each(_each(r, U.conj()) * (singular / (singular**2 + lam)), Vh.conj())
 
-    def _check(self, name: str, batch: Tensor, width: int) -> None:
-        super()._check(name, batch, width)
-        self.check_rows(name, batch)
-
-    def check_rows(self, name: str, batch: Tensor) -> None:
-        """Require a row for each matrix; ValueError naming `name` else."""
+    def check(self, name: str, batch: Tensor, width: int) -> None:
+        """Require a finite batch of its dtype with a row for each matrix; ValueError otherwise."""
+        super().check(name, batch, width)
         if len(batch) != len(self.A):
             raise ValueError(
                 f"{name} has {len(batch)} rows; one for each of {len(self.A)} A needed"

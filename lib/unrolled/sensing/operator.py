@@ -70,12 +70,12 @@ class SensingOperator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Measure: (B, n) to (B, m), Ax for each row x."""
-        self._check("x", x, self.shape[1])
+        self.check("x", x, self.shape[1])
         return self.unchecked_forward(x)
 
     def adjoint(self, y: Tensor) -> Tensor:
         """Back-project: (B, m) to (B, n), Aᴴy for each row y."""
-        self._check("y", y, self.shape[0])
+        self.check("y", y, self.shape[0])
         return self.unchecked_adjoint(y)
 
     def lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
@@ -86,7 +86,7 @@ class SensingOperator(nn.Module):
                 one value or one for each row, (B, 1). A tensor may carry a gradient, and its values
                 are not checked: a look would make a GPU wait.
         """
-        self._check("r", r, self.shape[0])
+        self.check("r", r, self.shape[0])
         check_regularisation(lam, r)
         return self.unchecked_lmmse(r, lam)
 
@@ -120,7 +120,8 @@ class SensingOperator(nn.Module):
         """y − Ax, (B, m), without a look at the arguments."""
         return y - self.unchecked_forward(x)
 
-    def _check(self, name: str, batch: Tensor, width: int) -> None:
+    def check(self, name: str, batch: Tensor, width: int) -> None:
+        """Require a finite batch (B, width) of its dtype; ValueError naming `name` otherwise."""
         check_batch(name, batch, width)
         check_dtype(name, batch, self.dtype)
 
