@@ -19,6 +19,7 @@ from typing import Any
 
 import sympy as sp
 import torch
+from sympy.printing.numpy import NumPyPrinter
 
 from unrolled.checks import check_kind, check_positive
 from unrolled.guarantees.derivation import Derivation, NoDerivation
@@ -551,7 +552,14 @@ def _compiled(expression: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> Callable[.
         for place, symbol in enumerate(symbols)
     ]
     named = expression.xreplace(dict(zip(symbols, names, strict=True)))
-    return sp.lambdify(names, named, "numpy")
+    return sp.lambdify(names, named, "numpy", printer=_Printer)
+
+
+class _Printer(NumPyPrinter):
+    # What is printed as transposed is the conjugate transpose of complex matrices.
+
+    def _print_Transpose(self, transpose: sp.Transpose) -> str:
+        return f"{self._module_format('numpy.conj')}({self._print(transpose.arg)}).T"
 
 
 def _check_relation(relation: Relation) -> None:

@@ -96,11 +96,16 @@ def _noisy(generator: torch.Generator) -> instances.Unrolled:
 _u = sp.Symbol("u", positive=True)
 _sigma = sp.Symbol("sigma", real=True)
 _j = sp.Symbol("j", integer=True, nonnegative=True)
-_m, _eta = sp.symbols("m eta_k", positive=True)
+_m, _phi = sp.symbols("m phi_k", positive=True)
 _centre = (kappa + 1) / (kappa - 1)  # σ
 _place = sp.Symbol("lambda", real=True)  # anywhere
 _map = (kappa + 1 - 2 * lam) / (kappa - 1)  # of [1, κ] onto [−1, 1]
 _angle = sp.pi * (2 * k - 1) / (2 * K)
+
+
+def _angles(depth: int) -> torch.Tensor:
+    """Where T_K(cos φ) = cos Kφ vanishes in (0, π), (K,): in the middle of each K-th of it."""
+    return torch.pi * (torch.arange(depth, dtype=torch.float64) + 0.5) / depth
 
 
 def _extremal_sum(depth: int) -> Step:
@@ -117,13 +122,13 @@ CHEBYSHEV = Theorem(
     name="convergence.chebyshev",
     title="Chebyshev steps",
     statement=r"""
-        With the steps given by
+        With the steps
 
         $$
-        <<steps>>
+        \eta_k=<<step>>,\qquad k=1,\dots,K,
         $$
 
-        for $k=1,\dots,K$ the network's output satisfies
+        where $\phi_k=<<angle>>$, the network's output satisfies
 
         $$
         <<quantity>> <<relation>> <<bound>>,\qquad r=<<r>>,
@@ -147,15 +152,15 @@ CHEBYSHEV = Theorem(
     where={r: accelerated_rate},
     formulas={"tied": tied_factor},
     definitions={
-        "steps": Definition(
-            sp.Eq(1 / _eta, sp.Mul(_m / 2, 2 * chebyshev_root, evaluate=False), evaluate=False),
-            lambda i: {
-                _eta: chebyshev_steps(i.low, i.high, i.depth).flip(0),
-                _m: i.low,
-                kappa: i.kappa,
-                K: i.depth,
-                k: torch.arange(1, i.depth + 1),
-            },
+        "step": Definition(
+            2 / (_m * (kappa + 1 + (kappa - 1) * sp.cos(_phi))),
+            lambda i: {_m: i.low, kappa: i.kappa, _phi: _angles(i.depth)},
+            lambda i: chebyshev_steps(i.low, i.high, i.depth).flip(0),
+        ),
+        "angle": Definition(
+            _angle,
+            lambda i: {K: i.depth, k: torch.arange(1, i.depth + 1)},
+            lambda i: _angles(i.depth),
         ),
         "condition": CONDITION,
         "noiseless": NOISELESS,

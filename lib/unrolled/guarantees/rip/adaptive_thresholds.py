@@ -57,13 +57,13 @@ three_terms = decay + noise_term + tail_term
 def adaptive_iterates(
     A: DenseOperator | Tensor, y: Tensor, *, sparsity: int, extra: int, depth: int
 ) -> Tensor:
-    """Run x ← S_θ(u), u = x + Aᵀ(y − Ax), from 0, where θ is the (s + r)-th largest |u_i|.
+    """Run x ← S_θ(u), u = x + Aᴴ(y − Ax), from 0, where θ is the (s + r)-th largest |u_i|.
 
     So an iterate has fewer than s + r nonzero entries, and if y is multiplied by a number, all
     iterates are.
 
     Args:
-        A: (m, n), real.
+        A: (m, n), real or complex.
         y: (B, m) of its dtype.
         sparsity: s ≥ 1.
         extra: r ≥ 1, with s + r ≤ n.
@@ -94,7 +94,7 @@ def adaptive_iterates(
 
 
 def layer_input(operator: DenseOperator, x: Tensor, y: Tensor) -> Tensor:
-    """x + Aᵀ(y − Ax), which a layer thresholds: (B, n) and (B, m) to (B, n)."""
+    """x + Aᴴ(y − Ax), which a layer thresholds: (B, n) and (B, m) to (B, n)."""
     return x + operator.adjoint(y - operator.forward(x))
 
 
@@ -137,9 +137,9 @@ def _pool() -> tuple[KnownMatrix, ...]:
     generator = torch.Generator().manual_seed(3)
     known = []
     for sparsity, extra, m, n in ((1, 1, 11, 12), (1, 2, 13, 14), (2, 1, 15, 16), (2, 2, 15, 16)):
-        for _ in range(6):
+        for dtype in 6 * (torch.float64, torch.complex128):
             scale = draw.uniform(generator, 1, 1.15)
-            operator = nearly_orthonormal(m, n, generator=generator, scale=scale)
+            operator = nearly_orthonormal(m, n, generator=generator, scale=scale, dtype=dtype)
             known.append(_known(operator, sparsity, extra))
     for sparsity, extra in ((1, 1), (2, 2), (2, 1), (3, 1)):
         operator = gaussian(200, 12, generator=generator, dtype=torch.float64, unit_columns=True)
@@ -268,10 +268,10 @@ def _draw(generator: torch.Generator) -> Adaptive:
         10 ** draw.uniform(generator, -4, -0.5) * draw.integer(generator, 0, 1) for _ in range(2)
     )
     signal, _ = instances.random_signal(
-        generator, n, draw.integer(generator, 1, sparsity), tail=tail
+        generator, n, draw.integer(generator, 1, sparsity), tail=tail, dtype=operator.dtype
     )
     signal = signal * 10 ** draw.uniform(generator, -6, 3)
-    noise = torch.randn(1, m, generator=generator, dtype=torch.float64)
+    noise = torch.randn(1, m, generator=generator, dtype=operator.dtype)
     noise = noise * noise_size * signal.norm() / noise.norm()
     return _told_of(known, signal, noise, draw.integer(generator, 1, 15))
 

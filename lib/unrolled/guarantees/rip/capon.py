@@ -39,19 +39,26 @@ class Filter:
 
     @property
     def covariance(self) -> Tensor:
-        """R = AAᵀ + λI, (m, m)."""
+        """R = AAᴴ + λI, (m, m)."""
         A = self.operator.dense()
-        return A @ A.T + self.lam * torch.eye(len(A), dtype=torch.float64)
+        return A @ A.mH + self.lam * torch.eye(len(A), dtype=A.dtype)
 
     def lmmse_response(self) -> float:
-        """aᵀR⁻¹a: what the LMMSE filter answers to the column, at most 1."""
-        return float(self.column @ torch.linalg.solve(self.covariance, self.column))
+        """aᴴR⁻¹a: what the LMMSE filter answers to the column, at most 1."""
+        filtered = torch.linalg.solve(self.covariance, self.column)
+        return float((self.column.conj() @ filtered).real)
+
+    @property
+    def answer(self) -> Tensor:
+        """wᴴa, what it answers to the column."""
+        return self.w.conj() @ self.column
 
 
 def _capon(generator: torch.Generator) -> Filter:
     m = draw.integer(generator, 1, 12)
     n = draw.integer(generator, m, 3 * m)
-    operator = gaussian(m, n, generator=generator, dtype=torch.float64)
+    dtype = (torch.float64, torch.complex128)[draw.integer(generator, 0, 1)]
+    operator = gaussian(m, n, generator=generator, dtype=dtype)
     lam = 10 ** draw.uniform(generator, -4, 2) * draw.integer(generator, 0, 1)
     index = draw.integer(generator, 0, n - 1)
     return Filter(operator, index, lam, analytic_weights(operator, lam)[:, index])
@@ -64,11 +71,12 @@ def _draw(generator: torch.Generator) -> Filter:
         return instance
     best, column = instance.w, instance.column
     if kind == 1:
-        return replace(instance, w=column / (column @ column))
+        return replace(instance, w=column / (column.conj() @ column))
     size = 10 ** draw.uniform(generator, -3, 1) * float(best.norm())
-    change = size * torch.randn(len(best), generator=generator, dtype=torch.float64)
+    change = size * torch.randn(len(best), generator=generator, dtype=best.dtype)
     other = best * (kind == 2) + change
-    return replace(instance, w=other + (1 - other @ column) / (column @ column) * column)
+    missing = 1 - column.conj() @ other  # 1 − aᴴw
+    return replace(instance, w=other + missing / (column.conj() @ column) * column)
 
 
 def _unscaled(generator: torch.Generator) -> Filter:
@@ -114,7 +122,7 @@ _covariance = Definition(
     _A * _A.T + _lambda * _identity,
     values=lambda instance: {
         _A: instance.operator.dense(),
-        _identity: torch.eye(len(instance.w), dtype=torch.float64),
+        _identity: torch.eye(len(instance.w)).to(instance.w),
         _lambda: instance.lam,
     },
     code=lambda instance: instance.covariance,
@@ -132,7 +140,7 @@ _capon_filter = Definition(
 )
 
 _answer = sp.Symbol(r"{w^\top a_i}", real=True)
-_with_one = Definition(sp.Eq(_answer, 1), lambda instance: {_answer: instance.w @ instance.column})
+_with_one = Definition(sp.Eq(_answer, 1), lambda instance: {_answer: instance.answer})
 
 _rest = sp.Symbol("c", nonnegative=True)  # a's answer without its own column in the covariance
 

@@ -133,13 +133,14 @@ def _structured() -> tuple[tuple[DenseOperator, Tensor], ...]:
 
 
 def _matrices(generator: torch.Generator) -> tuple[DenseOperator, Tensor]:
-    kind = draw.integer(generator, 0, 2)
+    kind = draw.integer(generator, 0, 4)
     if kind == 0:
         return _structured()[draw.integer(generator, 0, len(_structured()) - 1)]
     m = draw.integer(generator, 4, 40)
     n = m + draw.integer(generator, 1, 1 + m // 4)
-    operator = gaussian(m, n, generator=generator, dtype=torch.float64, unit_columns=True)
-    return operator, analytic_weights(operator) if kind == 1 else operator.dense()
+    dtype = torch.complex128 if kind > 2 else torch.float64
+    operator = gaussian(m, n, generator=generator, dtype=dtype, unit_columns=True)
+    return operator, analytic_weights(operator) if kind % 2 else operator.dense()
 
 
 def _draw(generator: torch.Generator) -> Recovery:
@@ -154,9 +155,11 @@ def _draw(generator: torch.Generator) -> Recovery:
     certified = int((1 / generalised_coherence(W, operator) + 1) / 2)
     sparsity = draw.integer(generator, 1, min(certified + 2, n))
     size = draw.integer(generator, 1, sparsity)
-    signal, support = instances.random_signal(generator, n, size, tail=tail_size)
+    signal, support = instances.random_signal(
+        generator, n, size, tail=tail_size, dtype=operator.dtype
+    )
     signal = signal * 10 ** draw.uniform(generator, -3, 3)
-    noise = torch.randn(1, m, generator=generator, dtype=torch.float64)
+    noise = torch.randn(1, m, generator=generator, dtype=operator.dtype)
     noise = noise * noise_size * signal.abs().max() / m**0.5
     more = draw.uniform(generator, 1, 1.5) ** draw.integer(generator, 0, 1)
     found = Recovery(operator, signal, noise, W, support)
@@ -184,7 +187,7 @@ def _planned(found: Recovery, sparsity: int, depth: int, more: float = 1.0) -> R
 
 
 def _noise_seen(instance: Recovery) -> float:
-    return norm(instance.noise @ instance.W, torch.inf)
+    return norm(instance.noise @ instance.W.conj(), torch.inf)
 
 
 def _nearby(instance: Recovery, generator: torch.Generator) -> Recovery:

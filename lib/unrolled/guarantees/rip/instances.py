@@ -80,11 +80,11 @@ class Recovery(Measured):
 
     @property
     def answers(self) -> Tensor:
-        """What each column of W answers to each of A, WᵀA (n, n)."""
-        return self.W.T @ self.operator.dense()
+        """What each column of W answers to each of A, WᴴA (n, n)."""
+        return self.W.mH @ self.operator.dense()
 
     def coherence(self) -> float:
-        """The largest |w_iᵀa_j| over i ≠ j."""
+        """The largest |w_iᴴa_j| over i ≠ j."""
         return float(self.answers.fill_diagonal_(0).abs().max())
 
     @property
@@ -105,9 +105,16 @@ def norm(vector: Tensor, order: float) -> float:
 
 
 def random_signal(
-    generator: torch.Generator, n: int, sparsity: int, *, tail: float = 0.0
+    generator: torch.Generator,
+    n: int,
+    sparsity: int,
+    *,
+    tail: float = 0.0,
+    dtype: torch.dtype = torch.float64,
 ) -> tuple[Tensor, Tensor]:
     """x* (1, n) and S (n,): at most s entries with random signs, and smaller ones elsewhere.
+
+    Of a complex dtype they have random phases instead.
 
     The amplitudes are equal, or spread over some octaves; `tail` is the size of the largest entry
     outside S, beside 1 for the largest inside.
@@ -118,7 +125,11 @@ def random_signal(
     spread = draw.uniform(generator, 0, 5) * draw.integer(generator, 0, 1)
     sizes = 2 ** (-spread * torch.rand(n, generator=generator, dtype=torch.float64))
     decay = tail * torch.rand(n, generator=generator, dtype=torch.float64) ** 4
-    signs = 2.0 * torch.randint(0, 2, (n,), generator=generator) - 1
+    if dtype.is_complex:
+        angles = 2 * torch.pi * torch.rand(n, generator=generator, dtype=torch.float64)
+        signs = torch.polar(torch.ones_like(angles), angles)
+    else:
+        signs = 2.0 * torch.randint(0, 2, (n,), generator=generator) - 1
     return (signs * torch.where(support, sizes, decay))[None, :], support
 
 

@@ -126,8 +126,11 @@ def _pool() -> tuple[KnownIsometry, ...]:
     for sparsity, n in ((1, 8), (1, 20), (2, 14), (3, 16), (4, 20)):
         for _ in range(5):
             scale = draw.uniform(generator, 1, 1.08)
-            operator = nearly_orthonormal(n - 1, n, generator=generator, scale=scale)
-            known.append(_known(operator, sparsity))
+            for dtype in (torch.float64, torch.complex128):
+                operator = nearly_orthonormal(
+                    n - 1, n, generator=generator, scale=scale, dtype=dtype
+                )
+                known.append(_known(operator, sparsity))
     spikes = identity_hadamard(64, dtype=torch.float64)
     known += [
         (spikes, size, spikes_and_walsh(size), spikes_and_walsh(size + 1)) for size in range(1, 7)
@@ -155,9 +158,9 @@ def _draw(generator: torch.Generator) -> Recovery:
         10 ** draw.uniform(generator, -4, -1) * draw.integer(generator, 0, 1) for _ in range(2)
     )
     size = draw.integer(generator, 1, sparsity)
-    signal, support = instances.random_signal(generator, n, size, tail=tail)
+    signal, support = instances.random_signal(generator, n, size, tail=tail, dtype=operator.dtype)
     signal = signal * 10 ** draw.uniform(generator, -3, 3)
-    noise = torch.randn(1, m, generator=generator, dtype=torch.float64)
+    noise = torch.randn(1, m, generator=generator, dtype=operator.dtype)
     noise = noise * noise_size * signal.norm() / noise.norm()
     # The theorem may be told more than the truth.
     more = draw.uniform(generator, 1, 1.5) ** draw.integer(generator, 0, 1)

@@ -11,9 +11,14 @@ from unrolled.sensing import DenseOperator
 
 
 def nearly_orthonormal(
-    m: int, n: int, *, generator: torch.Generator, scale: float = 1.0
+    m: int,
+    n: int,
+    *,
+    generator: torch.Generator,
+    scale: float = 1.0,
+    dtype: torch.dtype = torch.float64,
 ) -> DenseOperator:
-    """A (m, n), float64, all but n − m dimensions of an orthonormal basis, m < n.
+    """A (m, n), float64 or complex128, all but n − m dimensions of an orthonormal basis, m < n.
 
     What is missing is spread evenly over the columns, so that δ_s is about s(n − m)/n. Rows are
     orthogonal and of length `scale`.
@@ -26,8 +31,12 @@ def nearly_orthonormal(
         raise ValueError(f"n is {n}; more columns than the {m} rows are needed")
     signs = torch.randint(0, 2, (n, n - m), generator=generator) * 2 - 1
     sizes = 1 + 0.3 * torch.rand(n, n - m, generator=generator, dtype=torch.float64)
-    basis = torch.linalg.qr(signs * sizes, mode="complete").Q
-    return DenseOperator(scale * basis[:, n - m :].T)
+    missing = signs * sizes
+    if dtype.is_complex:
+        angles = 2 * torch.pi * torch.rand(n, n - m, generator=generator, dtype=torch.float64)
+        missing = torch.polar(sizes, angles)
+    basis = torch.linalg.qr(missing, mode="complete").Q
+    return DenseOperator(scale * basis[:, n - m :].mH)
 
 
 def spikes_and_walsh(order: int) -> float:
