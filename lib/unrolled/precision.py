@@ -21,13 +21,18 @@ def keeping_kind(fn: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     """
 
     def applied(tensor: Tensor) -> Tensor:
-        moved = fn(tensor)
         if not tensor.is_complex():
+            moved = fn(tensor)
             return moved.real.contiguous() if moved.is_complex() else moved
-        # What becomes of real numbers of the same precision says which one is asked for.
-        asked = fn(tensor.detach().real.new_empty(0)).dtype
-        if torch.finfo(asked).bits < 32:
-            raise ValueError(f"dtype is {asked}; complex numbers need single or double precision")
-        return moved.to(asked.to_complex())
+        # As the real numbers that they are made of, for which `fn` says which precision it wants.
+        parts = fn(torch.view_as_real(tensor.resolve_conj()))
+        parts = parts.real.clone() if parts.is_complex() else parts
+        if torch.finfo(parts.dtype).bits < 32:
+            raise ValueError(
+                f"dtype is {parts.dtype}; complex numbers need single or double precision"
+            )
+        return (
+            torch.complex(*parts.unbind(-1)) if parts.numel() == 0 else torch.view_as_complex(parts)
+        )
 
     return applied

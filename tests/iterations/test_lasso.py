@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from unrolled.iterations import duality_gap, fista, ista
 from unrolled.networks import ALISTA
 from unrolled.prox import soft_threshold
-from unrolled.sensing import DenseOperator, analytic_weights
+from unrolled.sensing import DenseOperator, analytic_weights, gaussian
 
 draws = settings(deadline=None, max_examples=10)
 seeds = st.integers(0, 2**31)
@@ -352,3 +352,94 @@ def test_other_weights_have_no_gap_to_stop_at():
     problem = Lasso(0)
     with pytest.raises(ValueError, match=r"tolerance is 0\.1, but weights are given"):
         problem.run(ista, 3, weights=problem.operator.dense(), tolerance=0.1)
+
+
+def weighted(n, zero=False):
+    penalties = torch.rand(n, generator=torch.Generator().manual_seed(9), dtype=torch.float64) + 0.1
+    return penalties.index_fill(0, torch.tensor([0]), 0.0) if zero else penalties
+
+
+@pytest.mark.parametrize("method", [ista, fista])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
+def test_a_penalty_for_each_entry_is_solved(method, dtype):
+    generator = torch.Generator().manual_seed(0)
+    operator = gaussian(12, 20, generator=generator, dtype=dtype)
+    y = torch.randn(3, 12, generator=generator, dtype=dtype)
+    for penalty in (weighted(20), weighted(20, zero=True)):
+        x = method(operator, y, penalty=penalty, depth=6000)[-1]
+        gradient = operator.adjoint(operator.forward(x) - y)
+        assert bool((gradient.abs() <= penalty + 1e-6).all())
+        expected = torch.where(x != 0, -penalty * torch.sgn(x), gradient)
+        torch.testing.assert_close(gradient, expected, rtol=1e-5, atol=1e-6)
+    other = method(operator, y, penalty=float(penalty.mean()), depth=6000)[-1]
+    assert not torch.allclose(x, other)
+
+
+@pytest.mark.parametrize("method", [ista, fista])
+def test_nonnegative_signals_solve_the_nonnegative_problem(method):
+    generator = torch.Generator().manual_seed(0)
+    operator = gaussian(12, 20, generator=generator, dtype=torch.float64)
+    y = torch.randn(3, 12, generator=generator, dtype=torch.float64)
+    iterates = method(operator, y, penalty=0.1, depth=6000, nonnegative=True)
+    assert bool((iterates >= 0).all())
+    x = iterates[-1]
+    gradient = operator.adjoint(operator.forward(x) - y) + 0.1
+    assert bool((gradient >= -1e-6).all())  # no entry wants to grow
+    torch.testing.assert_close(
+        gradient[x > 0], torch.zeros(int((x > 0).sum())).double(), atol=1e-6, rtol=0
+    )
+    assert not torch.allclose(x, method(operator, y, penalty=0.1, depth=6000)[-1].relu())
+
+
+@pytest.mark.parametrize("nonnegative", [False, True])
+@pytest.mark.parametrize("penalty", [0.2, weighted(20)], ids=["number", "entries"])
+def test_the_gap_bounds_the_distance_to_the_minimum(nonnegative, penalty):
+    generator = torch.Generator().manual_seed(0)
+    operator = gaussian(12, 20, generator=generator, dtype=torch.float64)
+    y = torch.randn(3, 12, generator=generator, dtype=torch.float64)
+    kind = {"penalty": penalty, "nonnegative": nonnegative}
+    iterates = fista(operator, y, depth=5000, **kind)
+
+    def objective(x):
+        misfit = (y - operator.forward(x)).square().sum(1) / 2
+        return misfit + (penalty * x.abs()).sum(1)
+
+    least = objective(iterates[-1])
+    for x in iterates[:200:10]:
+        gap = duality_gap(operator, y, x, penalty, nonnegative=nonnegative)
+        assert bool((objective(x) - least <= gap + 1e-9).all())
+    assert (
+        float(duality_gap(operator, y, iterates[-1], penalty, nonnegative=nonnegative).max()) < 1e-6
+    )
+    ended = ista(operator, y, depth=20_000, tolerance=1e-6, **kind)
+    assert len(ended) < 20_001
+    assert bool((objective(ended[-1]) - least <= 1e-6 * y.square().sum(1) / 2).all())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"penalty": torch.ones(3)}, r"penalty has shape \(3,\).*\(20,\)"),
+        ({"penalty": -weighted(20)}, "penalty has entries outside 0 ≤ penalty"),
+        ({"penalty": weighted(20) * math.nan}, "penalty has entries outside"),
+        ({"penalty": weighted(20) + 0j}, "penalty has shape .*complex128"),
+        ({"penalty": weighted(20, zero=True), "tolerance": 0.1}, "penalty is 0"),
+    ],
+)
+def test_bad_penalties_are_refused(arguments, sentence):
+    operator = gaussian(12, 20, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    y = torch.ones(1, 12, dtype=torch.float64)
+    for method in (ista, fista):
+        with pytest.raises(ValueError, match=sentence):
+            method(operator, y, depth=3, **arguments)
+
+
+def test_an_order_is_asked_of_real_numbers_alone():
+    operator = gaussian(4, 6, generator=torch.Generator().manual_seed(0), dtype=torch.complex128)
+    y = torch.ones(1, 4, dtype=torch.complex128)
+    for method in (ista, fista):
+        with pytest.raises(ValueError, match="nonnegative asks for an order"):
+            method(operator, y, penalty=0.1, depth=3, nonnegative=True)
+    real = gaussian(4, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    with pytest.raises(ValueError, match="x has negative entries"):
+        duality_gap(real, y.real, -torch.ones(1, 6).double(), 0.1, nonnegative=True)

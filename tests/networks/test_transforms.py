@@ -18,13 +18,14 @@ from unrolled.networks import (
     FirmProxNet,
     GradientNet,
     HyperLISTA,
+    MonteCarloDivergence,
     OAMPNet,
     ProxNet,
     TiLISTA,
     UNet,
     selection_schedule,
 )
-from unrolled.sensing import gaussian, partial_dct
+from unrolled.sensing import DenseOperator, SensingOperator, gaussian, partial_dct
 
 # PyTorch itself still calls functions that it is about to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")
@@ -45,6 +46,21 @@ def dct(dtype=torch.float64):
     return partial_dct(M, N, generator=generator(), dtype=dtype)
 
 
+class Plain(DenseOperator):
+    """A matrix whose linear estimates are found by conjugate gradients."""
+
+    unchecked_lmmse = SensingOperator.unchecked_lmmse
+    solver_iterations = 12
+
+    def __init__(self):
+        super().__init__(matrix().dense())
+
+
+def smooth(r, tau):
+    """A denoiser that says nothing of its slope."""
+    return r**3 / (r**2 + tau**2) / 2
+
+
 def oamp(operator, denoiser=None, **more):
     return OAMPNet(operator, DEPTH, noise=0.01, denoiser=denoiser, **more)
 
@@ -59,11 +75,19 @@ NETWORKS = {
     "TiLISTA": lambda: TiLISTA(matrix(), DEPTH),
     "ALISTA": lambda: ALISTA(matrix(), DEPTH),
     "ALISTA with selection": lambda: ALISTA(matrix(), DEPTH, selection=SHARES),
+    "LISTA with a threshold for each entry": lambda: LISTA(
+        matrix(), DEPTH, penalty=torch.linspace(0.05, 0.15, N)
+    ),
+    "LISTA-CP, nonnegative": lambda: LISTACP(matrix(), DEPTH, selection=SHARES, nonnegative=True),
     "HyperLISTA": lambda: HyperLISTA(matrix(), DEPTH, start=(0.02, 0.01, 0.1)),
     "HyperLISTA capped": lambda: HyperLISTA(matrix(), DEPTH, start=(0.02, 0.01, 0.1), cap=0.8),
     "OAMPNet": lambda: oamp(matrix()),
     "OAMPNet without noise": lambda: OAMPNet(matrix(), DEPTH, noise=0.0),
     "OAMPNet on a DCT": lambda: oamp(dct(), divergence_free=False, lam=0.1),
+    "OAMPNet on an operator without formulas": lambda: oamp(
+        Plain(), divergence_free=False, lam=1.0
+    ),
+    "OAMPNet with a measured slope": lambda: oamp(matrix(), MonteCarloDivergence(smooth, N)),
     "OAMPNet with ProxNet": lambda: oamp(matrix(), ProxNet(image=IMAGE)),
     "OAMPNet with FirmProxNet": lambda: oamp(
         matrix(), FirmProxNet(0.1, image=IMAGE), tied=True, divergence_free=False, lam=0.1

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.networks.images import as_images, as_signals, check_image, draw_weights
-from unrolled.networks.unrolled import own_operator
+from unrolled.networks.unrolled import check_fits, own_operator
 from unrolled.precision import keeping_kind
 from unrolled.sensing import SensingOperator
 
@@ -77,7 +77,10 @@ class UNet(nn.Module):
         self.network.to(self.operator.dtype.to_real())
 
     def forward(self, y: Tensor, *, operator: SensingOperator | None = None) -> Tensor:
-        operator = self.operator if operator is None else operator
+        if operator is None:
+            operator = self.operator
+        else:
+            check_fits(operator, self.operator.shape, self.operator.dtype)
         return as_signals(self.network(as_images(operator.adjoint(y), self.image)))
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:

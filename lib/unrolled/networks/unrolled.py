@@ -23,7 +23,7 @@ from unrolled.sensing import (
     with_real_signals,
 )
 
-__all__ = ["UnrolledNet", "own_matrix", "own_operator", "segments"]
+__all__ = ["UnrolledNet", "check_fits", "own_matrix", "own_operator", "segments"]
 
 T = TypeVar("T", covariant=True)
 
@@ -185,12 +185,7 @@ class UnrolledNet(nn.Module):
         seen = stacked(y) if self.real_signals else y
         if operator is None:
             return self._inputs(seen)
-        check_kind("operator", operator, SensingOperator)
-        if operator.shape != self.shape or operator.dtype != self._measured_dtype():
-            raise ValueError(
-                f"operator has shape {operator.shape} and dtype {operator.dtype}; {self.shape} and "
-                f"{self._measured_dtype()} are needed"
-            )
+        check_fits(operator, self.shape, self._measured_dtype())
         operator.check("y", y, self.shape[0])
         return self._adapted(seen, with_real_signals(operator) if self.real_signals else operator)
 
@@ -254,6 +249,16 @@ def own_matrix(A: DenseOperator | Tensor, real_signals: bool = False) -> DenseOp
     """The same for a network that needs the matrix; ValueError for an operator that has none."""
     operator = dense_operator(A)
     return with_real_signals(operator) if real_signals else operator
+
+
+def check_fits(operator: SensingOperator, shape: tuple[int, int], dtype: torch.dtype) -> None:
+    """Require an operator of this shape and dtype in place of another; ValueError otherwise."""
+    check_kind("operator", operator, SensingOperator)
+    if operator.shape != shape or operator.dtype != dtype:
+        raise ValueError(
+            f"operator has shape {operator.shape} and dtype {operator.dtype}; {shape} and {dtype} "
+            "are needed"
+        )
 
 
 def segments(depth: int, checkpoint: int | Sequence[int] | None) -> tuple[int, ...]:

@@ -31,9 +31,8 @@ def conjugate_gradients(
     square = _square(residual)  # (B, 1)
     number = torch.finfo(right.dtype)
     solved = square.detach() * (10 * number.eps) ** 2
-    looks = right.device.type == "cpu" and not is_traced(right)
     for _ in range(iterations):
-        if looks and bool((square <= solved).all()):
+        if square.device.type == "cpu" and not is_traced(square) and bool((square <= solved).all()):
             break
         image = product(direction)
         curvature = (direction.conj() * image).real.sum(1, keepdim=True)
