@@ -69,25 +69,39 @@ def test_networks_need_torch_and_numpy_alone():
 
 
 @pytest.mark.parametrize(
-    ("module", "missing"),
-    [("tqdm", "tqdm"), ("unrolled.training", "tqdm"), ("unrolled.teaching", "IPython")],
+    ("module", "missing", "extra"),
+    [
+        ("tqdm", "tqdm", None),
+        ("unrolled.training", "tqdm", None),
+        ("unrolled.guarantees", "flint", "guarantees"),
+        ("unrolled.guarantees.rip", "flint", "guarantees"),
+        ("unrolled.experiments", "filelock", "experiments"),
+        ("unrolled.teaching", "IPython", "teaching"),
+        ("unrolled.chapters", "flint", "teaching"),  # not first one extra, then another
+    ],
 )
-def test_what_needs_more_is_refused(module, missing):
+def test_what_needs_more_is_refused_and_names_its_extra(module, missing, extra):
     if missing in needed("torch", "numpy"):
         pytest.skip(f"this torch requires {missing}")
     result = alone(module)
     assert result.returncode != 0
-    assert result.stderr.splitlines()[-1] == f"ModuleNotFoundError: {missing} is refused"
+    said = result.stderr.splitlines()[-1]
+    if extra is None:
+        assert said == f"ModuleNotFoundError: {missing} is refused"
+    else:
+        room = ".".join(module.split(".")[:2])
+        assert said.startswith(f"ModuleNotFoundError: {room} needs {missing}, ")
+        assert f'pip install "unrolled[{extra}]"' in said
 
 
 # A room may import from the rooms before it.
 ORDER = (
-    "machine", "verdict", "checks", "sensing", "signals", "prox", "isometry", "iterations",
-    "networks", "training", "guarantees", "experiments",
+    "extras", "machine", "verdict", "checks", "sensing", "signals", "prox", "isometry",
+    "iterations", "networks", "training", "guarantees", "experiments",
 )  # fmt: skip
 BELOW = {room: set(ORDER[:place]) for place, room in enumerate(ORDER)}
 # Teaching stands apart: it shows anything, and knows nothing of networks.
-BELOW["teaching"] = {"machine", "verdict"}
+BELOW["teaching"] = {"extras", "machine", "verdict"}
 # What a reader runs stands above all.
 BELOW["chapters"] = {*ORDER, "teaching"}
 BELOW["verify"] = BELOW["chapters"] | {"chapters"}

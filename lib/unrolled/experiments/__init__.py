@@ -1,8 +1,11 @@
 """Recorded experiments: what takes longer than a reader waits, run once and kept with its rows."""
 
-from unrolled.experiments.experiment import RESULTS, Configuration, Experiment, label
-from unrolled.experiments.lista_depth import LISTA_DEPTH
-from unrolled.experiments.table import Row, value_of
+from unrolled.extras import extra
+
+with extra("experiments", "unrolled.experiments"):
+    from unrolled.experiments.experiment import RESULTS, Configuration, Experiment, label
+    from unrolled.experiments.lista_depth import LISTA_DEPTH
+    from unrolled.experiments.table import Row, value_of
 
 __all__ = ["EXPERIMENTS", "RESULTS", "Configuration", "Experiment", "Row", "label", "value_of"]
 

@@ -3,19 +3,22 @@
 The package of a chapter lists its theorems and refutations in `GUARANTEES`, in the chapter's order.
 """
 
-from unrolled.guarantees.derivation import Derivation, NoDerivation, Step
-from unrolled.guarantees.relation import AT_LEAST, AT_MOST, EQUAL, Relation
-from unrolled.guarantees.theorem import (
-    Assumption,
-    Definition,
-    Guarantee,
-    Refutation,
-    Sweep,
-    Theorem,
-    dropped,
-    evaluate,
-)
+from unrolled.extras import extra
 from unrolled.verdict import Verdict
+
+with extra("guarantees", "unrolled.guarantees"):
+    from unrolled.guarantees.derivation import Derivation, NoDerivation, Step
+    from unrolled.guarantees.relation import AT_LEAST, AT_MOST, EQUAL, Relation
+    from unrolled.guarantees.theorem import (
+        Assumption,
+        Definition,
+        Guarantee,
+        Refutation,
+        Sweep,
+        Theorem,
+        dropped,
+        evaluate,
+    )
 
 __all__ = [
     "AT_LEAST",

@@ -114,7 +114,7 @@ def isometry_constant(
     Raises:
         ValueError: an A that is none of that or overflows when squared, s outside 1 … n, an unknown
             method, or what exceeds `effort`, saying what it takes and what is known by then.
-        ImportError: "sdp" without cvxpy.
+        ModuleNotFoundError: "sdp" without cvxpy.
         RuntimeError: the solver of "sdp" finds no bound, in which case "upper" takes "coherence".
     """
     if method not in METHODS:

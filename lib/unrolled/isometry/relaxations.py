@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unrolled.extras import extra
 from unrolled.isometry.sparse_eigenvalue import SparseEigenvalue
 
 __all__ = ["SDP_LIMIT", "SolverFailed", "coherence_bound", "dual_bound", "quick_bound", "sdp_bound"]
@@ -70,7 +71,7 @@ def sdp_bound(problem: SparseEigenvalue) -> float:
     Source: d'Aspremont and El Ghaoui, Math. Prog. 127, 2011.
 
     Raises:
-        ImportError: cvxpy is not installed.
+        ModuleNotFoundError: cvxpy is not installed.
         ValueError: more than `SDP_LIMIT` columns.
         SolverFailed: the solver ends with no U at all.
     """
@@ -96,12 +97,8 @@ def _outwards(problem: SparseEigenvalue) -> float:
 
 
 def _solve_dual(H: Tensor, s: int) -> Tensor:
-    try:
+    with extra("sdp", "method='sdp'"):
         import cvxpy
-    except ImportError:
-        raise ImportError(
-            "method='sdp' needs cvxpy, an optional package: pip install cvxpy"
-        ) from None
     n = len(H)
     complex_ = H.is_complex()
     U = cvxpy.Variable((n, n), hermitian=complex_, symmetric=not complex_)

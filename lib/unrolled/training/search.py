@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from unrolled.checks import check_size
+from unrolled.extras import extra
 from unrolled.training.fit import Batch, check_pair, mean_squared_error
 
 __all__ = ["search"]
@@ -43,9 +44,11 @@ def search(
     Raises:
         ValueError: grid and parameter that do not fit, numbers below 0, a parameter that is not one
             of the network's, or data that `fit` does not accept.
+        ModuleNotFoundError: SciPy is not installed.
         FloatingPointError: the loss is finite nowhere on the grid.
     """
-    from scipy.optimize import minimize
+    with extra("experiments", "search"):
+        from scipy.optimize import minimize
 
     for name, count in {"starts": starts, "evaluations": evaluations}.items():
         check_size(name, count)
