@@ -65,3 +65,9 @@ def test_the_commit_is_that_of_the_code(tmp_path):
     (code / "b.py").unlink()
     (code / "a.py").write_text("4")
     assert commit_of(code) == clean + "+"
+    # What is installed into an environment here is not what was committed here.
+    installed = tmp_path / ".venv" / "code"
+    installed.mkdir(parents=True)
+    (installed / "a.py").write_text("1")
+    (tmp_path / ".gitignore").write_text(".venv\n")
+    assert commit_of(installed) is None

@@ -114,6 +114,8 @@ def commit_of(folder: Path) -> str | None:
         ).stdout.strip()
 
     try:
+        # An environment often lies inside a repository that ignores it, and is not what that holds.
+        git("ls-files", "--error-unmatch", ".")
         changed = git("status", "--porcelain", "--", ".")
         return git("describe", "--always") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
