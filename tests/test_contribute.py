@@ -110,7 +110,7 @@ class Copy:
         for name in filter(None, names.split("\0")):
             if (ROOT / name).exists():
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, root / name)
+                shutil.copy(ROOT / name, root / name, follow_symlinks=False)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
         self.environment = outer | {

@@ -22,8 +22,9 @@ __all__ = ["RESULTS", "Configuration", "Experiment", "label"]
 
 Configuration = Mapping[str, str | bool | int | float | None]
 
-# Where the book keeps what was recorded: book/results of the checkout that this file lies in.
-RESULTS = Path(__file__).resolve().parents[3] / "book" / "results"
+# Where the book keeps what was recorded. In a checkout this is a link to book/results, so that the
+# rows are not among the code; in a wheel it is a copy, so that charts have them without a checkout.
+RESULTS = Path(__file__).resolve().parent / "results"
 
 
 def label(configuration: Configuration) -> str:
