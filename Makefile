@@ -48,7 +48,7 @@ picture: $(READY) ## draw the charts' pictures anew, for notebooks and the READM
 	@$(RUN) -m tools.picture
 
 clean: ## remove everything that was made, the environment too
-	rm -rf .venv _build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis lib/*.egg-info
+	rm -rf .venv _build build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis lib/*.egg-info
 	find lib tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lint: $(READY)
