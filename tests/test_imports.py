@@ -96,7 +96,7 @@ def test_what_needs_more_is_refused_and_names_its_extra(module, missing, extra):
 
 # A room may import from the rooms before it.
 ORDER = (
-    "extras", "machine", "verdict", "checks", "sensing", "signals", "prox", "isometry",
+    "extras", "machine", "verdict", "checks", "precision", "sensing", "signals", "prox", "isometry",
     "iterations", "networks", "training", "guarantees", "experiments",
 )  # fmt: skip
 BELOW = {room: set(ORDER[:place]) for place, room in enumerate(ORDER)}
