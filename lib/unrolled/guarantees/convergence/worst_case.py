@@ -125,10 +125,10 @@ CHEBYSHEV = Theorem(
         With the steps
 
         $$
-        \eta_k=<<step>>,\qquad k=1,\dots,K,
+        \eta_k=<<step>>
         $$
 
-        where $\phi_k=<<angle>>$, the network's output satisfies
+        for $k=1,\dots,K$, where $\phi_k=<<angle>>$, the network's output satisfies
 
         $$
         <<quantity>> <<relation>> <<bound>>,\qquad r=<<r>>,
