@@ -148,7 +148,12 @@ def certificate_lab(A: DenseOperator | Tensor | None = None) -> Lab:
 
 
 def _own(A: DenseOperator | Tensor) -> DenseOperator:
-    matrix = dense_operator(A).dense().double()
+    matrix = dense_operator(A).dense()
+    if matrix.is_complex():
+        raise ValueError(
+            f"A has dtype {matrix.dtype}; the lab draws real signals for a real matrix"
+        )
+    matrix = matrix.double()
     coherence(matrix)  # refuses zero columns
     if matrix.shape[1] > MOST_COLUMNS:
         raise ValueError(f"A has {matrix.shape[1]} columns; the lab takes up to {MOST_COLUMNS}")
