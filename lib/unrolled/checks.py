@@ -17,8 +17,8 @@ __all__ = [
     "check_floating",
     "check_kind",
     "check_matrix",
+    "check_nonnegative",
     "check_order",
-    "check_ordered",
     "check_penalty",
     "check_positive",
     "check_regularisation",
@@ -98,10 +98,12 @@ def check_penalty(penalty: float | Tensor, n: int, *, zero: bool = False) -> Non
         raise ValueError(f"penalty has entries outside 0 {'≤' if zero else '<'} penalty < ∞")
 
 
-def check_ordered(name: str, dtype: torch.dtype) -> None:
-    """Require real numbers for what asks for an order, such as x ≥ 0; ValueError otherwise."""
-    if dtype.is_complex:
-        raise ValueError(f"{name} asks for an order, which complex numbers, {dtype}, do not have")
+def check_nonnegative(nonnegative: bool, dtype: torch.dtype) -> None:
+    """Require that signals that are to be nonnegative are real; ValueError otherwise."""
+    if nonnegative and dtype.is_complex:
+        raise ValueError(
+            f"nonnegative asks for an order, which complex numbers, {dtype}, do not have"
+        )
 
 
 def check_floating(dtype: torch.dtype) -> None:

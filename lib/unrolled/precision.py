@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["keeping_kind"]
+__all__ = ["KindKeepingModule", "in_double"]
 
 
-def keeping_kind(fn: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """What `.double()`, `.to(dtype)` and the like do to a tensor, but real and complex stay so.
+def in_double(A: Tensor) -> Tensor:
+    """A in double precision, real or complex as it is."""
+    return A.to(torch.complex128 if A.is_complex() else torch.float64)
 
-    PyTorch's `.double()` leaves complex tensors as they are, and its `.to(torch.complex128)` makes
-    real ones complex. Here both change the precision alone. For a module's `_apply`.
+
+class KindKeepingModule(nn.Module):
+    """A module in which `.double()`, `.to(dtype)` and the like leave real and complex as they are.
+
+    PyTorch's `.double()` leaves complex tensors alone, and its `.to(torch.complex128)` makes real
+    ones complex. Here both change the precision, of this module and of all that it holds.
 
     Raises:
         ValueError: complex numbers in half a precision, for which PyTorch lacks most operations.
     """
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        return super()._apply(_keeping_kind(fn), recurse)
+
+
+def _keeping_kind(fn: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     def applied(tensor: Tensor) -> Tensor:
         if not tensor.is_complex():
             moved = fn(tensor)

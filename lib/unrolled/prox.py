@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unrolled.checks import check_kind, check_ordered, check_positive, is_traced
+from unrolled.checks import check_kind, check_nonnegative, check_positive, is_traced
 
 __all__ = ["largest", "soft_threshold"]
 
@@ -52,12 +52,12 @@ def soft_threshold(
     _check_shape("threshold", threshold, u)
     if selected is not None:
         _check_shape("selected", selected, u)
-    if nonnegative:
-        check_ordered("nonnegative", u.dtype)
-        shrunk = torch.relu(u - threshold)
-        return shrunk if selected is None else torch.where(selected & (shrunk != 0), u, shrunk)
-    if u.is_complex() or is_traced(u, threshold):
-        shrunk = torch.sgn(u) * torch.relu(u.abs() - threshold)
+    check_nonnegative(nonnegative, u.dtype)
+    if nonnegative or u.is_complex() or is_traced(u, threshold):
+        if nonnegative:
+            shrunk = torch.relu(u - threshold)
+        else:
+            shrunk = torch.sgn(u) * torch.relu(u.abs() - threshold)
         return shrunk if selected is None else torch.where(selected & (shrunk != 0), u, shrunk)
     if selected is None:
         if torch.is_grad_enabled():
@@ -66,13 +66,14 @@ def soft_threshold(
     return _SelectiveThreshold.apply(u, threshold, selected)
 
 
-def largest(u: Tensor, count: int | Tensor) -> Tensor:
+def largest(u: Tensor, count: int | Tensor, *, nonnegative: bool = False) -> Tensor:
     """Mark the `count` entries of each row that are largest in size; ties are marked too.
 
     Args:
         u: (B, n).
         count: 0 … n, or a tensor (B,) of integers 0 … n, one for each row, which is not checked,
             since a look would make a GPU wait.
+        nonnegative: compare max(u, 0) in place of sizes, for signals x ≥ 0.
 
     Returns:
         (B, n) bool, which carries no gradient.
@@ -80,7 +81,7 @@ def largest(u: Tensor, count: int | Tensor) -> Tensor:
     Raises:
         ValueError: a number outside 0 … n.
     """
-    size = u.detach().abs()
+    size = u.detach().relu() if nonnegative else u.detach().abs()
     if isinstance(count, Tensor):
         # Column n of the ordered sizes is larger than all of them: the choice of none.
         ordered = torch.nn.functional.pad(_sorted(size), (0, 1), value=math.inf)

@@ -276,6 +276,8 @@ def test_proxnet_wants_the_kind_that_it_is_made_for():
         ProxNet(complex_signals=True).with_divergence(torch.ones(1, 4), tau)
     with pytest.raises(ValueError, match="r is complex; a firmly nonexpansive denoiser"):
         FirmProxNet(0.1)(torch.ones(1, 4) + 0j, tau)
+    with pytest.raises(ValueError, match="r is complex; a firmly nonexpansive denoiser"):
+        FirmProxNet(0.1).with_divergence(torch.ones(1, 4) + 0j, tau)
 
 
 @pytest.mark.parametrize("image", [None, IMAGE])

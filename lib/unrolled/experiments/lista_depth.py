@@ -34,10 +34,8 @@ PROBLEM = Problem(
     digits=3,
 )
 SNRS = (None, 40, 20)  # dB; None is no noise
-REAL: dict[str, object] = {
-    "nonnegative": False,
-    "real_signals": False,
-}  # A is real, and signals have both signs
+# A is real, and signals have both signs.
+REAL: dict[str, object] = {"nonnegative": False, "real_signals": False}
 
 
 def methods(problem: Problem) -> tuple[Method, ...]:

@@ -18,8 +18,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from unrolled.checks import check_matrix
-from unrolled.sensing import DenseOperator, SensingOperator
+from unrolled.precision import in_double
+from unrolled.sensing import DenseOperator, dense_operator
 
 __all__ = [
     "EffortSpent",
@@ -130,12 +130,7 @@ class SparseEigenvalue:
 
 def matrix(A: DenseOperator | Tensor) -> Tensor:
     """A as a float64 or complex128 matrix (m, n); ValueError for what is none, or not finite."""
-    if isinstance(A, SensingOperator):
-        if not isinstance(A, DenseOperator):
-            raise ValueError(f"A is a {type(A).__name__}; its matrix is needed: A.dense()")
-        A = A.dense()
-    check_matrix("A", A)
-    return A.to(torch.complex128 if A.is_complex() else torch.float64)
+    return in_double(dense_operator(A).dense())
 
 
 def gram(A: DenseOperator | Tensor) -> tuple[Tensor, int]:

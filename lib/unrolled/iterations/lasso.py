@@ -15,7 +15,7 @@ from torch import Tensor
 from unrolled.checks import (
     check_batch,
     check_kind,
-    check_ordered,
+    check_nonnegative,
     check_penalty,
     check_positive,
 )
@@ -141,12 +141,9 @@ def duality_gap(
     check_batch("x", x, operator.shape[1])
     if len(x) != len(y):
         raise ValueError(f"x has {len(x)} rows and y has {len(y)}; one x for each y is needed")
-    if nonnegative:
-        check_ordered("nonnegative", x.dtype)
-        if (x < 0).any():
-            raise ValueError(
-                "x has negative entries; all must be ≥ 0 where nonnegative is asked for"
-            )
+    check_nonnegative(nonnegative, x.dtype)
+    if nonnegative and (x < 0).any():
+        raise ValueError("x has negative entries; all must be ≥ 0 where nonnegative is asked for")
     residual = y - operator.forward(x)  # (B, m), and x is of the operator's dtype
     correlation = operator.unchecked_adjoint(residual)  # (B, n)
     tiny = torch.finfo(x.dtype).tiny
@@ -192,8 +189,7 @@ def _shrinkage(
     operator: SensingOperator, penalty: float | Tensor, step: float, nonnegative: bool
 ) -> Callable[[Tensor], Tensor]:
     check_penalty(penalty, operator.shape[1], zero=True)
-    if nonnegative:
-        check_ordered("nonnegative", operator.dtype)
+    check_nonnegative(nonnegative, operator.dtype)
     if isinstance(penalty, Tensor):
         penalty = penalty.to(operator.device, operator.dtype.to_real())
     return partial(soft_threshold, threshold=step * penalty, nonnegative=nonnegative)

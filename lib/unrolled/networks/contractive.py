@@ -225,19 +225,22 @@ class _Reflection(nn.Module):
         self.register_buffer("signs", random_signs(image, kernel), persistent=False)
 
     def forward(self, r: Tensor) -> Tensor:
-        if r.is_complex():
-            raise ValueError("r is complex; a firmly nonexpansive denoiser takes real signals")
-        learned = self.network(as_images(r, self.image)).flatten(1)
+        learned = self.network(self._images(r)).flatten(1)
         return self._sum(self._reflect(r), learned)
 
     def with_divergence(self, r: Tensor) -> tuple[Tensor, Tensor]:
-        images = as_images(r, self.image)
+        images = self._images(r)
         signs = self.signs.expand_as(r)
         learned, change = pushforward(self.network, images, signs.reshape(images.shape))
         change = (signs * change.flatten(1)).mean(1, keepdim=True)
         kept = (r.abs() > self.threshold.abs()).to(r.dtype).mean(1, keepdim=True)
         value = self._sum(self._reflect(r), learned.flatten(1))
         return value, self._sum(2 * kept - 1, change)
+
+    def _images(self, r: Tensor) -> Tensor:
+        if r.is_complex():
+            raise ValueError("r is complex; a firmly nonexpansive denoiser takes real signals")
+        return as_images(r, self.image)
 
     def _reflect(self, r: Tensor) -> Tensor:
         return 2 * soft_threshold(r, self.threshold.abs()) - r

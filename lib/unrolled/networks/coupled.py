@@ -12,9 +12,11 @@ from numbers import Real
 import torch
 from torch import Tensor, nn
 
+from unrolled.checks import check_nonnegative
 from unrolled.iterations import ista_step
-from unrolled.networks.thresholds import check_nonnegative, starting_thresholds
+from unrolled.networks.thresholds import starting_thresholds
 from unrolled.networks.unrolled import UnrolledNet, own_matrix
+from unrolled.precision import in_double
 from unrolled.prox import largest, soft_threshold
 from unrolled.sensing import DenseOperator, analytic_weights
 
@@ -76,8 +78,8 @@ class _CoupledNet(UnrolledNet):
 
     def _shrink(self, k: int, u: Tensor) -> Tensor:
         selected = None
-        if self.counts:  # a negative entry is none to keep where x ≥ 0
-            selected = largest(u.relu() if self.nonnegative else u, self._own(self.counts, k))
+        if self.counts:
+            selected = largest(u, self._own(self.counts, k), nonnegative=self.nonnegative)
         threshold = self._own(self.thresholds, k)
         return soft_threshold(u, threshold, selected=selected, nonnegative=self.nonnegative)
 
@@ -212,8 +214,7 @@ class ALISTA(_CoupledNet):
 
 def _weighted_norm(A: Tensor, W: Tensor) -> float:
     """λ_max(WᴴA) for analytic weights W, whose WᴴA has real eigenvalues ≥ 0."""
-    exact = torch.complex128 if A.is_complex() else torch.float64
-    return float(torch.linalg.eigvals(A.to(exact) @ W.to(exact).mH).real.max())
+    return float(torch.linalg.eigvals(in_double(A) @ in_double(W).mH).real.max())
 
 
 def _counts(selection: Sequence[float] | None, depth: int, n: int) -> tuple[int, ...]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Self
 
 import torch
 from torch import Tensor, nn
 
 from unrolled.checks import check_kind, check_positive, check_size
-from unrolled.precision import keeping_kind
+from unrolled.precision import KindKeepingModule
 
 __all__ = ["MonteCarloDivergence"]
 
 
-class MonteCarloDivergence(nn.Module):
+class MonteCarloDivergence(KindKeepingModule):
     """Any denoiser, with the mean slope that orthogonal AMP asks for, measured by random signs.
 
     `with_divergence(r, tau)` gives D(r, τ) and Re⟨ε, D(r + hε, τ) − D(r − hε, τ)⟩/(2hn), averaged
@@ -86,6 +85,3 @@ class MonteCarloDivergence(nn.Module):
             change = self.denoiser(r + h * probe, tau) - self.denoiser(r - h * probe, tau)
             slopes.append((probe.conj() * change).real.mean(1, keepdim=True) / (2 * h))
         return self.denoiser(r, tau), torch.stack(slopes).mean(0)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        return super()._apply(keeping_kind(fn), recurse)

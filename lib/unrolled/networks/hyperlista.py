@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from unrolled.checks import check_positive
-from unrolled.networks.thresholds import check_nonnegative
+from unrolled.checks import check_nonnegative, check_positive
 from unrolled.networks.unrolled import UnrolledNet, own_matrix
+from unrolled.precision import in_double
 from unrolled.prox import largest, soft_threshold
 from unrolled.sensing import DenseOperator, analytic_weights
 
@@ -76,8 +76,7 @@ class HyperLISTA(UnrolledNet):
         self.register_buffer("weights", analytic_weights(operator, lam))
         # Wᴴr = D⁻¹A⁺r with a diagonal D: the pseudo-inverse costs no product of its own. Column i
         # of (AAᴴ + lam·I)WD is a_i.
-        double = torch.complex128 if self.A.is_complex() else torch.float64
-        exact, W = self.A.to(double), self.weights.to(double)
+        exact, W = in_double(self.A), in_double(self.weights)
         image = exact @ (exact.mH @ W) + lam * W
         scale = exact.abs().square().sum(0) / (exact.conj() * image).real.sum(0)
         self.register_buffer("scale", scale.to(self.A.real))
@@ -105,7 +104,7 @@ class HyperLISTA(UnrolledNet):
             # NaN, of an iterate that has run off, is no number of entries.
             count = (n * share.nan_to_num(0).clamp(0, 1)).long()[:, 0]
         threshold = self._threshold(direction, left, size)
-        selected = largest(u.relu() if self.nonnegative else u, count)
+        selected = largest(u, count, nonnegative=self.nonnegative)
         return soft_threshold(u, threshold, selected=selected, nonnegative=self.nonnegative), x
 
     def _threshold(self, direction: Tensor, left: Tensor, size: Tensor) -> Tensor:

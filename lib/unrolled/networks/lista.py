@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from unrolled.checks import check_nonnegative
 from unrolled.iterations import ista_step
-from unrolled.networks.thresholds import check_nonnegative, starting_thresholds
+from unrolled.networks.thresholds import starting_thresholds
 from unrolled.networks.unrolled import UnrolledNet, own_matrix
 from unrolled.prox import soft_threshold
 from unrolled.sensing import DenseOperator

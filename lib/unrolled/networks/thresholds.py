@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from unrolled.checks import check_ordered, check_penalty
+from unrolled.checks import check_penalty
 
-__all__ = ["check_nonnegative", "starting_thresholds"]
+__all__ = ["starting_thresholds"]
 
 
 def starting_thresholds(
@@ -25,9 +24,3 @@ def starting_thresholds(
     if isinstance(penalty, Tensor):
         return nn.Parameter((step * penalty).to(A.real).expand(layers, n).clone())
     return nn.Parameter(A.real.new_full((layers,), step * penalty))
-
-
-def check_nonnegative(nonnegative: bool, dtype: torch.dtype) -> None:
-    """Require that signals that are to be nonnegative are real; ValueError otherwise."""
-    if nonnegative:
-        check_ordered("nonnegative", dtype)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Self
-
 import torch
 from torch import Tensor, nn
 
 from unrolled.networks.images import as_images, as_signals, check_image, draw_weights
 from unrolled.networks.unrolled import check_fits, own_operator
-from unrolled.precision import keeping_kind
+from unrolled.precision import KindKeepingModule
 from unrolled.sensing import SensingOperator
+from unrolled.sensing.real_signals import check_complex
 
 __all__ = ["UNet"]
 
 
-class UNet(nn.Module):
+class UNet(KindKeepingModule):
     """A U-Net from the back-projection Aᴴy, as an image, to the image.
 
     Down: on each level two 3×3 convolutions with ReLU, then a maximum over 2×2 pixels, and twice
@@ -57,10 +55,8 @@ class UNet(nn.Module):
         super().__init__()
         self.operator = own_operator(A)
         complex_signals = self.operator.dtype.is_complex
-        if real_signals and not complex_signals:
-            raise ValueError(
-                f"A has dtype {self.operator.dtype}; real signals are a case of a complex A alone"
-            )
+        if real_signals:
+            check_complex(self.operator)
         self.real_signals = real_signals
         n = self.operator.shape[1]
         check_image(image)
@@ -82,9 +78,6 @@ class UNet(nn.Module):
         else:
             check_fits(operator, self.operator.shape, self.operator.dtype)
         return as_signals(self.network(as_images(operator.adjoint(y), self.image)))
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        return super()._apply(keeping_kind(fn), recurse)
 
 
 class _Level(nn.Module):

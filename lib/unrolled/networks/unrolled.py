@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recompute
 
 from unrolled.checks import check_batch, check_depth, check_kind, check_size, is_traced
-from unrolled.precision import keeping_kind
+from unrolled.precision import KindKeepingModule
 from unrolled.sensing import (
     BatchOperator,
     DenseOperator,
@@ -45,7 +45,7 @@ def _missing(self: nn.Module, *inputs: Any) -> State:
     raise NotImplementedError
 
 
-class UnrolledNet(nn.Module):
+class UnrolledNet(KindKeepingModule):
     """K layers x_k = T_k(x_{k−1}, y) from x_0 = 0.
 
     A subclass says how a layer works by `_first` (layer 1, which knows that x_0 = 0) and `_layer`,
@@ -227,9 +227,6 @@ class UnrolledNet(nn.Module):
     def _dtype(self) -> torch.dtype:
         # Of signals. A complex network has real numbers as well, and says which it means.
         return next(itertools.chain(self.parameters(), self.buffers())).dtype
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        return super()._apply(keeping_kind(fn), recurse)
 
 
 def own_operator(A: SensingOperator | Tensor, real_signals: bool = False) -> SensingOperator:

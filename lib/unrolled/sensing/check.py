@@ -7,7 +7,7 @@ from torch import Tensor
 
 from unrolled.checks import check_kind, check_positive, check_size
 from unrolled.sensing.largest import largest_eigenvalue
-from unrolled.sensing.operator import SensingOperator
+from unrolled.sensing.operator import SensingOperator, gram_eigenvalues
 
 __all__ = ["check_operator"]
 
@@ -109,9 +109,9 @@ def _check_products(trial: _Trial) -> None:
 
 def _check_eigenvalues(operator: SensingOperator, tolerance: float) -> None:
     m, n = operator.shape
-    found = operator.eigenvalues if m * n <= SMALL or _knows_eigenvalues(operator) else None
-    if found is None:
+    if not operator.knows_eigenvalues:  # they are those of the matrix
         return
+    found = operator.eigenvalues
     if found.shape[-1] != n or found.dtype != operator.dtype.to_real():
         raise ValueError(
             f"operator has eigenvalues of shape {tuple(found.shape)} and dtype {found.dtype}; "
@@ -125,15 +125,10 @@ def _check_eigenvalues(operator: SensingOperator, tolerance: float) -> None:
         if not 0.9 <= ratio <= 1 + tolerance:
             raise ValueError(f"operator has a largest eigenvalue {ratio:.3g} times what it should")
         return
-    squares = torch.linalg.svdvals(operator.dense()) ** 2
-    wanted = torch.nn.functional.pad(squares, (0, n - min(m, n))).flip(-1)
+    wanted = gram_eigenvalues(torch.linalg.svdvals(operator.dense()), n)
     error = float((found - wanted).abs().max() / wanted.max())
     if not error <= tolerance:
         raise ValueError(
             "operator has eigenvalues that are not those of its matrix; they are off by "
             f"{error:.2g} of the largest"
         )
-
-
-def _knows_eigenvalues(operator: SensingOperator) -> bool:
-    return type(operator).eigenvalues is not SensingOperator.eigenvalues

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from unrolled.checks import check_floating, check_kind, check_matrix, check_size, check_spectrum
-from unrolled.sensing.operator import SensingOperator
+from unrolled.sensing.operator import SensingOperator, gram_eigenvalues
 from unrolled.sensing.transforms import check_power_of_two, hadamard
 
 __all__ = [
@@ -56,9 +56,7 @@ class _MatrixOperator(SensingOperator):
     @property
     def eigenvalues(self) -> Tensor:
         """The n eigenvalues of H = AᴴA, real, in increasing order, zeros included when m < n."""
-        squares = self.svd()[1] ** 2
-        zeros = self.shape[1] - squares.shape[-1]
-        return torch.nn.functional.pad(squares, (0, zeros)).flip(-1)
+        return gram_eigenvalues(self.svd()[1], self.shape[1])
 
     def dense(self) -> Tensor:
         return self.A

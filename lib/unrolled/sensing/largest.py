@@ -90,14 +90,11 @@ def _lanczos(operator: SensingOperator, start: Tensor, products: int) -> tuple[f
         for _ in range(2):  # once leaves what rounding has put back
             image = image - (image @ held.mH) @ held
         norm = float(torch.linalg.vector_norm(image))
-        if norm <= 100 * torch.finfo(start.dtype).eps * max(map(abs, diagonal)):
-            beside.append(norm)
-            break
         beside.append(norm)
+        if norm <= 100 * torch.finfo(start.dtype).eps * max(map(abs, diagonal)):
+            break
         basis.append(image / norm)
-    jacobi = torch.diag(torch.tensor(diagonal, dtype=torch.float64))
-    if len(diagonal) > 1:
-        off = torch.tensor(beside[: len(diagonal) - 1], dtype=torch.float64)
-        jacobi = jacobi + torch.diag(off, 1) + torch.diag(off, -1)
+    on, off = (torch.tensor(v, dtype=torch.float64) for v in (diagonal, beside[:-1]))
+    jacobi = torch.diag(on) + torch.diag(off, 1) + torch.diag(off, -1)
     ended = len(diagonal) < products or len(diagonal) == operator.shape[1]
     return float(torch.linalg.eigvalsh(jacobi)[-1]), ended

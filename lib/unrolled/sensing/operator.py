@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Self
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from unrolled.checks import check_batch, check_dtype, check_regularisation
-from unrolled.precision import keeping_kind
+from unrolled.precision import KindKeepingModule
 from unrolled.sensing.conjugate_gradients import conjugate_gradients
 from unrolled.sensing.largest import largest_eigenvalue
 
-__all__ = ["SensingOperator"]
+__all__ = ["SensingOperator", "gram_eigenvalues"]
 
 
-class SensingOperator(nn.Module):
+def gram_eigenvalues(singular: Tensor, n: int) -> Tensor:
+    """The n eigenvalues of AᴴA, in increasing order, from the singular values of A, largest first.
+
+    Args:
+        singular: (min(m, n),), or for many matrices (B, min(m, n)).
+    """
+    squares = singular**2
+    return torch.nn.functional.pad(squares, (0, n - squares.shape[-1])).flip(-1)
+
+
+class SensingOperator(KindKeepingModule):
     """A linear map from signals (B, n) to measurements (B, m), with its adjoint and LMMSE step.
 
     It is a module, so that a network that holds an operator takes it along to a GPU.
@@ -55,18 +62,19 @@ class SensingOperator(nn.Module):
     @property
     def eigenvalues(self) -> Tensor:
         """The n eigenvalues of H = AᴴA, real, in increasing order, zeros included."""
-        m, n = self.shape
-        squares = torch.linalg.svdvals(self.dense()) ** 2
-        return torch.cat((squares, squares.new_zeros(n - min(m, n)))).flip(0)
+        return gram_eigenvalues(torch.linalg.svdvals(self.dense()), self.shape[1])
+
+    @property
+    def knows_eigenvalues(self) -> bool:
+        """Whether they are given, by a formula for instance, and not found from the matrix."""
+        return type(self).eigenvalues is not SensingOperator.eigenvalues
 
     def largest_eigenvalue(self) -> float:
         """λ_max(AᴴA), or where no formula gives the eigenvalues a bound that is hardly larger.
 
         The bound is that of `unrolled.sensing.largest_eigenvalue`, from a hundred products.
         """
-        if type(self).eigenvalues is SensingOperator.eigenvalues:
-            return largest_eigenvalue(self)
-        return float(self.eigenvalues.max())
+        return float(self.eigenvalues.max()) if self.knows_eigenvalues else largest_eigenvalue(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Measure: (B, n) to (B, m), Ax for each row x."""
@@ -124,6 +132,3 @@ class SensingOperator(nn.Module):
         """Require a finite batch (B, width) of its dtype; ValueError naming `name` otherwise."""
         check_batch(name, batch, width)
         check_dtype(name, batch, self.dtype)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        return super()._apply(keeping_kind(fn), recurse)

@@ -12,7 +12,7 @@ from unrolled.sensing.coercion import any_operator
 from unrolled.sensing.dense import BatchOperator, DenseOperator
 from unrolled.sensing.operator import SensingOperator
 
-__all__ = ["RealSignals", "stacked", "with_real_signals"]
+__all__ = ["RealSignals", "check_complex", "stacked", "with_real_signals"]
 
 
 def stacked(y: Tensor) -> Tensor:
@@ -37,7 +37,7 @@ class RealSignals(SensingOperator):
     def __init__(self, A: SensingOperator) -> None:
         super().__init__()
         check_kind("A", A, SensingOperator)
-        _check_complex(A)
+        check_complex(A)
         self.complex = A
         self.shape = (2 * A.shape[0], A.shape[1])
 
@@ -72,13 +72,14 @@ def with_real_signals(A: SensingOperator | Tensor) -> SensingOperator:
         ValueError: A is real.
     """
     operator = any_operator(A)
-    _check_complex(operator)
+    check_complex(operator)
     if isinstance(operator, DenseOperator | BatchOperator):
         return type(operator)(torch.cat((operator.A.real, operator.A.imag), -2))
     return RealSignals(operator)
 
 
-def _check_complex(operator: SensingOperator) -> None:
+def check_complex(operator: SensingOperator) -> None:
+    """Require a complex operator, behind which real signals are a case; ValueError otherwise."""
     if not operator.dtype.is_complex:
         raise ValueError(
             f"A has dtype {operator.dtype}; real signals are a case of a complex A alone"

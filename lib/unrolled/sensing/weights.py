@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from unrolled.checks import check_positive
+from unrolled.precision import in_double
 from unrolled.sensing.coercion import dense_operator
 from unrolled.sensing.dense import DenseOperator
 
@@ -26,7 +27,7 @@ def analytic_weights(A: DenseOperator | Tensor, lam: float = 0.0) -> Tensor:
     """
     A = dense_operator(A).dense()
     check_positive("lam", lam, zero=True)
-    exact = A.to(torch.complex128 if A.is_complex() else torch.float64)
+    exact = in_double(A)
     if (exact == 0).all(0).any():
         raise ValueError("A has a zero column, for which no w has wᴴa = 1")
     if lam == 0 and torch.linalg.matrix_rank(exact) < len(exact):
