@@ -342,6 +342,7 @@ def test_gradients_of_each_signal(name):
 
 @every_network
 def test_it_compiles_and_exports(name):
+    torch.compiler.reset()  # it refuses to compile one function for many networks
     net, y = moved(NETWORKS[name](operator())), measured(operator(), sparse())
     torch.testing.assert_close(torch.compile(net, fullgraph=True, backend="eager")(y), net(y))
     torch.testing.assert_close(torch.export.export(net, (y,)).module()(y), net(y))
