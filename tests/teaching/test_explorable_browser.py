@@ -231,7 +231,7 @@ def test_without_scripts_there_is_a_picture_of_the_start(opened):
 def test_the_live_chart_takes_the_place_of_its_picture(opened):
     still = opened(java_script_enabled=False, alive=False)
     lines = still.locator(".mark-line path")
-    picture = [lines.nth(i).get_attribute("d").count("L") for i in range(lines.count())]
+    picture = [lines.nth(i).get_attribute("d").count("l") for i in range(lines.count())]
     page = opened()
     alive = page.locator(".mark-line path")
     assert [alive.nth(i).get_attribute("d").count("L") for i in range(alive.count())] == picture

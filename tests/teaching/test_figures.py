@@ -8,6 +8,8 @@ import matplotlib
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from hypothesis import given
+from hypothesis import strategies as st
 
 from unrolled.teaching.figures import (
     DASHES,
@@ -20,6 +22,7 @@ from unrolled.teaching.figures import (
     Figure,
     figure,
 )
+from unrolled.teaching.svg import shortened
 
 ALT = "Error against layer: three straight lines that fall."
 CAPTION = "The steepest line has the smallest rate $\\rho$."
@@ -168,6 +171,24 @@ def test_the_picture_is_well_formed_and_described_once():
     assert root.attrib["aria-label"] == ALT
     assert picture().html.count(ALT) == 1
     assert "<style" not in picture().svg  # matplotlib's would style the page
+
+
+@given(st.lists(st.tuples(st.integers(-9999, 9999), st.integers(-9999, 9999)), min_size=1))
+def test_a_path_written_by_its_steps_passes_the_same_places(places):
+    tenths = [(x / 10, y / 10) for x, y in places]
+    path = "M" + "L".join(f"{x},{y}" for x, y in tenths)
+    steps = re.findall(r"[Ml]([\d.-]+),([\d.-]+)", shortened(path))
+    reached = np.cumsum([(float(x), float(y)) for x, y in steps], axis=0)
+    assert reached == pytest.approx(np.array(tenths), abs=1e-9)
+
+
+@pytest.mark.parametrize("path", ["", "M0,1h5v2Z", "M1,2C1,2,3,4,5,6", "M0,1L2,3Z"])
+def test_a_path_with_more_than_lines_is_left_as_it_is(path):
+    assert shortened(path) == path
+
+
+def test_a_path_may_begin_anew():
+    assert shortened("M0,1L2,3M4,5L4,7") == "M0,1l2,2M4,5l0,2"
 
 
 def test_every_colour_is_a_variable_that_the_style_sheet_declares():

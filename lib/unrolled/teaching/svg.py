@@ -4,6 +4,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping
+from itertools import pairwise
 from xml.etree import ElementTree
 
 
@@ -46,6 +47,25 @@ def inline(raw: bytes, alt: str, width: int, colours: Mapping[str, str]) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
+def shortened(path: str) -> str:
+    """A path of straight lines by its steps, in tenths of a unit; another path as it is.
+
+    Steps are shorter than places and resemble each other, which halves a curve once compressed.
+    """
+    points = re.findall(r"([ML])(-?[\d.]+)[ ,](-?[\d.]+)", path)
+    if not points or re.sub(r"\s", ",", path) != "".join(f"{kind}{x},{y}" for kind, x, y in points):
+        return path
+    places = [(kind, round(10 * float(x)), round(10 * float(y))) for kind, x, y in points]
+    parts = [f"M{places[0][1] / 10:g},{places[0][2] / 10:g}"]
+    for (_, x, y), (kind, right, below) in pairwise(places):
+        if kind == "M":
+            parts.append(f"M{right / 10:g},{below / 10:g}")
+        else:
+            step = f"l{(right - x) / 10:g},{(below - y) / 10:g}"
+            parts.append(re.sub(r"(?<!\d)0\.", ".", step))
+    return "".join(parts)
+
+
 def _unwrap(element: ElementTree.Element) -> None:
     """Take the groups away that say nothing of what they hold."""
     for child in list(element):
@@ -64,7 +84,7 @@ def _attribute(name: str, text: str, prefix: str, colours: Mapping[str, str]) ->
     digits = 1 if name == "d" else 2  # a tenth of a point is a seventh of a pixel
     text = re.sub(r"-?\d+\.\d{2,}", lambda number: f"{round(float(number[0]), digits):g}", text)
     if name == "d":
-        text = re.sub(r"\s*([A-Za-z])\s*", r"\1", text)
+        text = shortened(re.sub(r"\s*([A-Za-z])\s*", r"\1", text))
     if name == "style":
         text = re.sub(r"#[0-9a-f]{6}", lambda colour: colours.get(colour[0], colour[0]), text)
         text = re.sub(r"font-family:[^;]*;?", "", text)  # the page's own

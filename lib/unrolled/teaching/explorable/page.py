@@ -19,6 +19,7 @@ from unrolled.teaching.explorable import look
 from unrolled.teaching.explorable.chart import Panel
 from unrolled.teaching.explorable.control import Control
 from unrolled.teaching.explorable.look import Style, Vega
+from unrolled.teaching.svg import shortened
 
 # Marks of one look, one after the other: a group can say once how they look.
 _ALIKE = r'(<path transform="[^"]*" d="[^"]*")( [^>]*)/>(?:<path transform="[^"]*" d="[^"]*"\2/>)+'
@@ -68,6 +69,7 @@ def drawing(chart: Vega, name: str) -> str:
     svg = re.sub(r' (aria-[a-z]+|role|pointer-events|font-family)="[^"]*"', "", svg)
     svg = re.sub(r' (opacity|stroke-width)="1"', "", svg)
     svg = re.sub(r' (d|transform)="[^"]*"', lambda path: re.sub(r"(\.\d)\d+", r"\1", path[0]), svg)
+    svg = re.sub(r'(?<= d=")[^"]*', lambda path: shortened(path[0]), svg)
     svg = re.sub(_ALIKE, lambda run: f"<g{run[2]}>{run[0].replace(run[2], '')}</g>", svg)
     ids = {clip: f"{name}-clip{i}" for i, clip in enumerate(re.findall(r'id="(clip\d+)"', svg))}
     return re.sub(r'(?<=["#])clip\d+(?=[")])', lambda clip: ids[clip[0]], svg)
