@@ -16,11 +16,18 @@ from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 from tools import site
+from unrolled.machine import cores
 
 ROOT = Path(__file__).resolve().parent.parent
 
 # One worker for each core: PyTorch's threads would only wait for those of the other worker.
 torch.set_num_threads(1)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """How many workers are to be started, unless the command line says it."""
+    return cores()
+
 
 # No test is a stopwatch: a busy machine fails none.
 settings.register_profile("unrolled", deadline=None)

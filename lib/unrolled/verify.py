@@ -7,7 +7,6 @@ answer key counts one. A line says what decided it and how tight it is.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -15,12 +14,13 @@ from concurrent.futures import ProcessPoolExecutor
 import torch
 
 from unrolled.chapters import BOOK, Chapter
+from unrolled.machine import cores
 from unrolled.verdict import Verdict
 
 __all__ = ["run"]
 
 
-WORKERS = min(2, os.cpu_count() or 1)
+WORKERS = min(2, cores())
 
 Named = tuple[str, Verdict]  # of a guarantee or a question
 

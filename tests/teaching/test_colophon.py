@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import time
 import pytest
 import torch
 
+from unrolled.machine import cores
 from unrolled.teaching import colophon
 from unrolled.teaching.colophon import Colophon, peak_memory
 
@@ -31,7 +31,9 @@ def test_it_says_what_ran_here_and_how_long():
     assert first.versions["torch"] == torch.__version__
     assert first.versions["Python"] == ".".join(map(str, sys.version_info[:3]))
     assert 0 <= second.seconds - first.seconds <= between
-    assert f"{len(os.sched_getaffinity(0))} core" in first.hardware
+    assert f", {cores()} core" in first.hardware
+    assert first.threads == torch.get_num_threads()
+    assert ("Threads", str(first.threads)) in first.rows()
 
 
 @pytest.mark.parametrize(("size", "grown"), [(400_000_000, True), (8_000, False)])
@@ -46,7 +48,7 @@ def test_peak_memory_counts_what_was_given_back(size, grown):
 
 
 def test_it_is_shown_as_a_table_and_kept_as_numbers():
-    shown = Colophon({"Python": "3"}, "a <fast> chip", "cpu", 1.25, 99.6)
+    shown = Colophon({"Python": "3"}, "a <fast> chip", "cpu", 1, 1.25, 99.6)
     data = shown._repr_mimebundle_()
     assert Colophon.from_html(data["text/html"]) == shown
     assert Colophon.from_html("<table></table>") is None

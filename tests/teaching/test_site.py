@@ -59,7 +59,7 @@ def test_every_file_that_pages_load_exists():
 
 
 def test_a_chapter_without_a_colophon_is_told():
-    shown = Colophon({"Python": "3"}, "a <fast> chip", "cpu", 1.5, 2)
+    shown = Colophon({"Python": "3"}, "a <fast> chip", "cpu", 1, 1.5, 2)
     document = new_document("chapter")
     document += nodes.raw("", "<table></table>", format="html")
     with pytest.raises(ValueError, match="book/chapter: a chapter ends with a cell"):

@@ -1,6 +1,11 @@
-"""What each chapter of the book shows, one package for each; `BOOK` is all of them, in order."""
+"""What each chapter of the book shows, one package for each; `BOOK` is all of them, in order.
+
+Importing it keeps PyTorch to the cores that it may use (`machine.limit_threads`), and every
+chapter does.
+"""
 
 from unrolled.extras import extra
+from unrolled.machine import limit_threads
 
 with extra("teaching", "unrolled.chapters"):
     from unrolled.chapters.chapter import Chapter, Idea
@@ -9,5 +14,7 @@ with extra("teaching", "unrolled.chapters"):
     from unrolled.chapters.unrolling import UNROLLING
 
 __all__ = ["BOOK", "Chapter", "Idea"]
+
+limit_threads()
 
 BOOK = (UNROLLING, CONVERGENCE, RIP)

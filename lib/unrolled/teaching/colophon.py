@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import platform
 import re
 import sys
@@ -16,7 +15,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from unrolled.machine import processor
+from unrolled.machine import cores, processor
 
 PACKAGES = ("torch", "numpy", "sympy", "anywidget", "matplotlib")
 
@@ -29,6 +28,7 @@ class Colophon:
         versions: the version of Python and of each package that the results depend on.
         hardware: processor, cores that this process may use, and memory of the machine.
         device: where torch computes, "cpu" or the name of the accelerator.
+        threads: of torch on the processor.
         seconds: from the start of the kernel to this moment.
         peak_memory: the most memory the kernel has held, in MB (10⁶ bytes).
     """
@@ -36,6 +36,7 @@ class Colophon:
     versions: dict[str, str]
     hardware: str
     device: str
+    threads: int
     seconds: float
     peak_memory: float
 
@@ -45,6 +46,7 @@ class Colophon:
             ("Versions", ", ".join(f"{name} {number}" for name, number in self.versions.items())),
             ("Hardware", self.hardware),
             ("Device", self.device),
+            ("Threads", str(self.threads)),
             ("Time since the kernel started", f"{self.seconds:.1f} s"),
             ("Peak memory", f"{self.peak_memory:.0f} MB"),
         ]
@@ -78,6 +80,7 @@ def colophon() -> Colophon:
         },
         hardware=hardware(),
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        threads=torch.get_num_threads(),
         seconds=time.time() - started,
         peak_memory=peak_memory(),
     )
@@ -85,8 +88,7 @@ def colophon() -> Colophon:
 
 def hardware() -> str:
     """Processor, cores that this process may use, and memory of this machine."""
-    free = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    memory = psutil.virtual_memory().total / 1e9
+    free, memory = cores(), psutil.virtual_memory().total / 1e9
     return f"{processor()}, {free} {'core' if free == 1 else 'cores'}, {memory:.0f} GB memory"
 
 

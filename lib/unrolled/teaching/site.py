@@ -162,7 +162,7 @@ class FillRuns(SphinxPostTransform):
         ]
         shared = {
             name: dict.fromkeys(dict(colophon.rows())[name] for _, colophon in runs.values())
-            for name in ("Hardware", "Device", "Versions")
+            for name in ("Hardware", "Device", "Threads", "Versions")
         }
         on = [[name, "; ".join(values)] for name, values in shared.items()]
         return [
