@@ -1,23 +1,35 @@
-"""What arguments must be. Each check raises a ValueError that names the argument and what came."""
+"""What arguments must be. Each check raises a ValueError that names the argument and what came.
+
+One grammar for all: an integer may be NumPy's, a number may also be a tensor () without gradient,
+and neither may be True or False; a tensor is dense and has entries.
+"""
 
 from __future__ import annotations
 
 import cmath
 import math
+from contextlib import suppress
 from numbers import Integral, Real
+from typing import TypeGuard
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
 __all__ = [
     "check_batch",
+    "check_callable",
+    "check_choice",
+    "check_dense",
     "check_depth",
     "check_dtype",
+    "check_flag",
     "check_floating",
     "check_kind",
     "check_matrix",
     "check_nonnegative",
+    "check_number",
     "check_order",
     "check_penalty",
     "check_positive",
@@ -26,6 +38,12 @@ __all__ = [
     "check_spectrum",
     "is_traced",
 ]
+
+# More layers, or more entries along one axis, than any program here ends with.
+MOST_LAYERS = 100_000
+MOST_ENTRIES = 100_000_000
+# Those in which matrices can be factorised.
+FULL_PRECISION = (torch.float32, torch.float64, torch.complex64, torch.complex128)
 
 
 def is_traced(*values: Tensor) -> bool:
@@ -51,34 +69,79 @@ def check_kind(name: str, value: object, kind: type | tuple[type, ...]) -> None:
         raise ValueError(f"{name} is a {type(value).__name__}; a {wanted} is needed")
 
 
-def check_size(name: str, value: int) -> None:
-    """Require an integer of at least 1; ValueError naming `name` else."""
-    if not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name} is {value!r}; an integer ≥ 1 is needed")
+def check_callable(name: str, value: object) -> None:
+    """Require a function, or what can be called like one; ValueError naming `name` otherwise."""
+    if not callable(value) or isinstance(value, type):
+        raise ValueError(f"{name} is {value!r}; a function is needed")
+
+
+def check_flag(name: str, value: object) -> None:
+    """Require True or False; ValueError naming `name` otherwise."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} is {value!r}; True or False is needed")
+
+
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Require one of these words; ValueError naming `name` otherwise."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} is {value!r}; allowed are {', '.join(choices)}")
+
+
+def is_integer(value: object) -> TypeGuard[int]:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def check_size(name: str, value: int, *, least: int = 1, most: int = MOST_ENTRIES) -> None:
+    """Require an integer, least ≤ value ≤ most; ValueError naming `name` otherwise."""
+    if not is_integer(value) or value < least:
+        raise ValueError(f"{name} is {value!r}; an integer ≥ {least} is needed")
+    if value > most:
+        raise ValueError(f"{name} is {value!r}; at most {most:,} is allowed")
 
 
 def check_depth(depth: int) -> None:
-    """Require at least one layer."""
-    check_size("depth", depth)
+    """Require at least one layer, and not so many that no program ends; ValueError otherwise."""
+    check_size("depth", depth, most=MOST_LAYERS)
 
 
 def check_order(s: int, n: int) -> None:
     """Require an integer order 1 ≤ s ≤ n; ValueError otherwise."""
-    if not isinstance(s, Integral) or isinstance(s, bool) or not 1 <= s <= n:
+    if not is_integer(s) or not 1 <= s <= n:
         raise ValueError(f"s is {s!r}; an integer 1 ≤ s ≤ n = {n} is needed")
 
 
+def check_number(name: str, value: float | Tensor) -> float:
+    """The finite real number that came: Python's, NumPy's, or in a tensor () without gradient.
+
+    ValueError naming `name` otherwise.
+    """
+    number: object = value
+    if isinstance(value, Tensor) and value.shape == () and not value.requires_grad:
+        number = value.item()
+    if isinstance(number, Real) and not isinstance(number, bool):
+        with suppress(OverflowError):  # an integer that no float holds
+            number = float(number)
+            if math.isfinite(number):
+                return number
+    raise ValueError(f"{name} is {value!r}; a finite number is needed")
+
+
 def check_positive(
-    name: str, value: float, *, zero: bool = False, dtype: torch.dtype | None = None
-) -> None:
-    """Require a number, 0 < value < ∞, or with `zero` 0 ≤ value < ∞; ValueError otherwise.
+    name: str, value: float | Tensor, *, zero: bool = False, dtype: torch.dtype | None = None
+) -> float:
+    """The number that came: 0 < value < ∞, or with `zero` 0 ≤ value < ∞; ValueError otherwise.
 
     With a real dtype, it must neither underflow nor overflow there.
     """
-    if not isinstance(value, Real) or not (0 < value < math.inf or (zero and value == 0)):
+    try:
+        number = check_number(name, value)
+    except ValueError:
+        number = math.nan
+    if not (number > 0 or (zero and number == 0)):
         raise ValueError(f"{name} is {value!r}; 0 {'≤' if zero else '<'} {name} < ∞ is needed")
-    if dtype is not None and not torch.finfo(dtype).tiny <= value <= torch.finfo(dtype).max:
+    if dtype is not None and not torch.finfo(dtype).tiny <= number <= torch.finfo(dtype).max:
         raise ValueError(f"{name} is {value!r}, which {dtype} cannot hold")
+    return number
 
 
 def check_penalty(penalty: float | Tensor, n: int, *, zero: bool = False) -> None:
@@ -86,9 +149,10 @@ def check_penalty(penalty: float | Tensor, n: int, *, zero: bool = False) -> Non
 
     ValueError otherwise.
     """
-    if not isinstance(penalty, Tensor):
+    if not isinstance(penalty, Tensor) or penalty.ndim == 0:
         check_positive("penalty", penalty, zero=zero)
         return
+    check_dense("penalty", penalty)
     if penalty.shape != (n,) or not penalty.is_floating_point() or penalty.requires_grad:
         raise ValueError(
             f"penalty has shape {tuple(penalty.shape)} and dtype {penalty.dtype}; a number, or a "
@@ -107,10 +171,18 @@ def check_nonnegative(nonnegative: bool, dtype: torch.dtype) -> None:
 
 
 def check_floating(dtype: torch.dtype) -> None:
-    """Require a real or complex floating-point dtype; ValueError otherwise."""
+    """Require single or double precision, real or complex; ValueError otherwise."""
     check_kind("dtype", dtype, torch.dtype)
-    if not (dtype.is_floating_point or dtype.is_complex):
-        raise ValueError(f"dtype is {dtype}; a floating-point dtype, real or complex, is needed")
+    if dtype not in FULL_PRECISION:
+        allowed = ", ".join(str(one).removeprefix("torch.") for one in FULL_PRECISION)
+        raise ValueError(f"dtype is {dtype}; a floating-point dtype among {allowed} is needed")
+
+
+def check_dense(name: str, value: Tensor) -> None:
+    """Require a tensor with all its entries in memory, none left out; ValueError naming `name`."""
+    check_kind(name, value, Tensor)
+    if value.layout != torch.strided:
+        raise ValueError(f"{name} is sparse, {value.layout}; a dense tensor is needed: to_dense()")
 
 
 def check_dtype(name: str, batch: Tensor, dtype: torch.dtype) -> None:
@@ -125,7 +197,7 @@ def check_batch(name: str, batch: Tensor, width: int) -> None:
     On a GPU the entries are not looked at, because a look would make the program wait for it, nor
     are they where there is nothing to look at (`is_traced`).
     """
-    check_kind(name, batch, Tensor)
+    check_dense(name, batch)
     if batch.ndim != 2 or batch.shape[1] != width or len(batch) == 0:
         raise ValueError(f"{name} has shape {tuple(batch.shape)}; a batch (B, {width}) is needed")
     # A sum is finite only if all its terms are, and is far cheaper than a look at each of them.
@@ -143,7 +215,7 @@ def check_matrix(name: str, A: Tensor, *, batch: bool = False) -> None:
 
     With `batch`, many of them, (B, m, n).
     """
-    check_kind(name, A, Tensor)
+    check_dense(name, A)
     if A.ndim != 2 + batch or 0 in A.shape:
         wanted = "matrices (B, m, n) are" if batch else "a matrix (m, n) is"
         raise ValueError(f"{name} has shape {tuple(A.shape)}; {wanted} needed")
@@ -151,13 +223,15 @@ def check_matrix(name: str, A: Tensor, *, batch: bool = False) -> None:
         raise ValueError(f"{name} has dtype {A.dtype}; a floating-point matrix is needed")
     if A.requires_grad:
         raise ValueError(f"{name} requires a gradient; an operator is fixed: {name}.detach()")
+    if A.is_meta:
+        raise ValueError(f"{name} is on the device meta, where tensors have no entries")
     if not torch.isfinite(A).all():
         raise ValueError(f"{name} holds NaN or infinite entries; all must be finite")
 
 
 def check_spectrum(name: str, values: Tensor) -> None:
     """Require real, finite entries ≥ 0 in a vector (n,), n ≥ 1; ValueError naming `name` else."""
-    check_kind(name, values, Tensor)
+    check_dense(name, values)
     if values.ndim != 1 or len(values) == 0 or values.is_complex():
         raise ValueError(
             f"{name} has shape {tuple(values.shape)} and dtype {values.dtype}; a real vector (n,) "
