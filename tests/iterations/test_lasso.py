@@ -2,12 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unrolled.iterations import duality_gap, fista, ista
+from unrolled.iterations import duality_gap, fista, ista, ista_step
 from unrolled.networks import ALISTA
 from unrolled.prox import soft_threshold
 from unrolled.sensing import DenseOperator, analytic_weights, gaussian
@@ -443,3 +444,31 @@ def test_an_order_is_asked_of_real_numbers_alone():
     real = gaussian(4, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     with pytest.raises(ValueError, match="x has negative entries"):
         duality_gap(real, y.real, -torch.ones(1, 6).double(), 0.1, nonnegative=True)
+
+
+@pytest.mark.parametrize("kind", [np.float32, torch.tensor])
+def test_numbers_may_be_of_numpy_or_torch(kind):
+    operator, y = problem_of_a_size(), torch.ones(2, 6)
+    step, penalty = kind(0.25), kind(0.125)
+    for method in (ista, fista):
+        run = {"depth": 5, "tolerance": kind(0.5)}
+        expected = method(operator, y, step=0.25, penalty=0.125, depth=5, tolerance=0.5)
+        assert torch.equal(method(operator, y, step=step, penalty=penalty, **run), expected)
+    gap = duality_gap(operator, y, expected[-1], 0.125)
+    assert torch.equal(duality_gap(operator, y, expected[-1], penalty), gap)
+
+
+def problem_of_a_size():
+    return gaussian(6, 9, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_step_is_of_an_operator_and_a_number_that_its_dtype_holds():
+    with pytest.raises(ValueError, match=r"^operator is a NoneType; a SensingOperator"):
+        ista_step(None)
+    with pytest.raises(ValueError, match="A is zero, or too small for its dtype"):
+        ista_step(DenseOperator(1e-21 * torch.eye(2)))
+    assert math.isfinite(float(torch.tensor(ista_step(DenseOperator(1e-18 * torch.eye(2))))))
+    with pytest.raises(ValueError, match=r"step is 1e\+300, which torch.float32 cannot hold"):
+        ista(problem_of_a_size(), torch.ones(2, 6), penalty=0.1, depth=1, step=1e300)
+    with pytest.raises(ValueError, match="depth is 1000000000; at most"):
+        ista(problem_of_a_size(), torch.ones(2, 6), penalty=0.1, depth=10**9)

@@ -172,3 +172,14 @@ def test_a_warm_start_goes_on_where_it_was(dtype):
     solved = heavy_ball(operator, y, low=low, high=high, depth=400)[-1]
     stayed = heavy_ball(operator, y, low=low, high=high, depth=3, x0=solved)
     torch.testing.assert_close(stayed, solved.expand(4, -1, -1), rtol=0, atol=1e-6)
+
+
+def test_steps_may_be_tensors_of_one_number_but_not_sparse():
+    operator, x = draw(3, 2, 0)
+    with pytest.raises(ValueError, match=r"^steps is tensor"):
+        gradient_descent(operator, operator.forward(x), steps=torch.ones(2).to_sparse())
+    steps = [torch.tensor(0.1, dtype=torch.float64)] * 2
+    torch.testing.assert_close(
+        gradient_descent(operator, operator.forward(x), steps=steps),
+        gradient_descent(operator, operator.forward(x), steps=[0.1, 0.1]),
+    )

@@ -15,7 +15,7 @@ from unrolled.iterations import (
     oamp_state_evolution,
 )
 from unrolled.sensing import DenseOperator, gaussian, partial_dct, with_spectrum
-from unrolled.signals import BernoulliGaussian, Gaussian, Prior
+from unrolled.signals import BernoulliGaussian, Gaussian, Prior, nmse
 
 draws = settings(deadline=None)
 
@@ -71,7 +71,7 @@ def sparse_problem():
 
 def test_amp_follows_its_state_evolution(sparse_problem):
     operator, prior, noise, y, x = sparse_problem
-    measured = decibels(amp(operator, y, noise=noise, depth=15, prior=prior), x)
+    measured = decibels(amp(operator, y, noise=noise, depth=15, prior=prior, predicted=True), x)
     tau, v = amp_state_evolution(2.0, noise=noise, depth=15, prior=prior)
     assert tau.shape == (15,)
     assert v.shape == (16,)
@@ -86,10 +86,12 @@ def test_amp_follows_its_state_evolution(sparse_problem):
 
 def test_amp_needs_its_onsager_term(sparse_problem):
     operator, prior, noise, y, x = sparse_problem
-    whole = decibels(amp(operator, y, noise=noise, depth=15, prior=prior), x).mean(1)
-    without = decibels(amp(operator, y, noise=noise, depth=15, prior=WithoutSlope(prior)), x).mean(
+    whole = decibels(amp(operator, y, noise=noise, depth=15, prior=prior, predicted=True), x).mean(
         1
     )
+    without = decibels(
+        amp(operator, y, noise=noise, depth=15, prior=WithoutSlope(prior), predicted=True), x
+    ).mean(1)
     # Both begin alike, because the term is 0 in the first iteration.
     torch.testing.assert_close(without[1], whole[1])
     assert without[3] > whole[3] + 3
@@ -120,7 +122,10 @@ def test_amp_for_gaussian_signals_has_its_closed_form():
         expected.append(x)
         errors.append(error)
     torch.testing.assert_close(
-        amp(operator, y, noise=noise, depth=depth), torch.stack(expected), rtol=1e-12, atol=1e-14
+        amp(operator, y, noise=noise, depth=depth, predicted=True),
+        torch.stack(expected),
+        rtol=1e-12,
+        atol=1e-14,
     )
     _, v = amp_state_evolution(n / m, noise=noise, depth=depth, prior=Gaussian(n))
     torch.testing.assert_close(v, torch.tensor(errors, dtype=torch.float64), rtol=1e-12, atol=0)
@@ -155,18 +160,42 @@ def test_amp_goes_on_where_the_variance_is_smaller_than_the_dtype_can_hold():
     y, x = measure(operator, prior, noise=0.0, count=3)
     tau, _ = amp_state_evolution(1 / 3, noise=0.0, depth=60, prior=prior)
     assert 0 < tau[-1] < torch.finfo(torch.float32).tiny
-    iterates = amp(operator, y, noise=0.0, depth=60, prior=prior)
-    assert (iterates[-1] - x).norm() < 1e-5 * x.norm()
+    for predicted in (True, False):
+        iterates = amp(operator, y, noise=0.0, depth=60, prior=prior, predicted=predicted)
+        assert (iterates[-1] - x).norm() < 1e-5 * x.norm()
 
 
 def test_divergence_of_amp_shows_in_the_iterates():
     operator = DenseOperator(10 * torch.eye(4))
-    iterates = amp(operator, torch.ones(2, 4), noise=0.1, depth=60)
+    run = {"noise": 0.1, "depth": 60}
+    iterates = amp(operator, torch.ones(2, 4), **run, predicted=True)
     assert torch.isfinite(iterates[:5]).all()
     assert not torch.isfinite(iterates[-1]).any()
+    # Measured, an error that grows is no longer believed.
+    assert torch.isfinite(amp(operator, torch.ones(2, 4), **run)).all()
     assert torch.isfinite(
         amp(DenseOperator(torch.eye(4)), torch.ones(2, 4), noise=1, depth=60)
     ).all()
+
+
+@pytest.mark.parametrize("passing", [amp, oamp])
+def test_no_signal_runs_off(passing):
+    """Small Gaussian matrices, where state evolution is an approximation."""
+    operator, prior, noise = gaussian(100, 200, generator=seeded()), BernoulliGaussian(200), 1e-3
+    y, x = measure(operator, prior, noise=noise, count=300)
+    errors = decibels(passing(operator, y, noise=noise, depth=20, prior=prior), x)
+    assert float(errors[-1].max()) < -10
+    assert float(nmse(passing(operator, y, noise=noise, depth=20, prior=prior)[-1], x)) < -26
+    if passing is amp:  # what is predicted for all signals holds for most
+        iterates = amp(operator, y, noise=noise, depth=20, prior=prior, predicted=True)
+        assert 0.1 < (decibels(iterates, x)[-1] > 20).float().mean() < 0.5
+
+
+@pytest.mark.parametrize("passing", [amp, oamp])
+def test_measurements_far_too_large_for_the_prior_give_no_nan(passing):
+    operator, prior = gaussian(30, 40, generator=seeded()), BernoulliGaussian(40)
+    y, _ = measure(operator, prior, noise=0.0, count=2)
+    assert torch.isfinite(passing(operator, 1e25 * y, noise=1e-3, depth=5, prior=prior)).all()
 
 
 # OAMP
@@ -214,7 +243,9 @@ def test_oamp_is_for_every_spectrum_and_amp_for_one():
     measured = decibels(oamp(operator, y, noise=noise, depth=12, prior=prior), x).mean(1)
     _, v = oamp_state_evolution(operator.eigenvalues, noise=noise, depth=12, prior=prior)
     assert (measured - predicted(v, prior)[:, 0]).abs().max() < 1.5
-    assert decibels(amp(operator, y, noise=noise, depth=12, prior=prior), x)[-1].mean() > 20
+    for told, least in ((True, 20), (False, 0)):
+        iterates = amp(operator, y, noise=noise, depth=12, prior=prior, predicted=told)
+        assert decibels(iterates, x)[-1].mean() > least
 
 
 def test_oamp_needs_divergence_free_denoising():

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from unrolled import iterations
 from unrolled.guarantees.convergence import symbols as ex
+from unrolled.signals import Gaussian
 
 draws = settings(deadline=None)  # the first use of an expression takes longer
 depths = st.integers(1, 10)
@@ -102,10 +104,46 @@ def test_silver_steps_follow_the_ruler_sequence():
     torch.testing.assert_close(iterations.silver_steps(7), expected)
 
 
+@pytest.mark.parametrize("kind", [float, np.float32, torch.tensor])
+def test_numbers_may_be_of_numpy_or_torch(kind):
+    one, two = kind(1.0), kind(2.0)
+    assert iterations.tied_step(one, two) == iterations.tied_step(1, 2)
+    assert torch.equal(iterations.chebyshev_steps(one, two, 3), iterations.chebyshev_steps(1, 2, 3))
+    assert torch.equal(
+        iterations.semicircle_steps(one, two, 3), iterations.semicircle_steps(1, 2, 3)
+    )
+    assert iterations.heavy_ball_parameters(one, two) == iterations.heavy_ball_parameters(1, 2)
+
+
+def test_steps_are_finite_at_the_ends_of_double_precision():
+    low, high = torch.finfo(torch.float64).tiny, torch.finfo(torch.float64).max
+    assert 0 < iterations.tied_step(high, high) < iterations.tied_step(low, low) < math.inf
+    assert all(map(math.isfinite, iterations.heavy_ball_parameters(low, high)))
+    assert torch.isfinite(iterations.chebyshev_steps(low, high, 2)).all()
+    for H in (1e300 * torch.eye(2, dtype=torch.float64), 1e-310 * torch.eye(2).double()):
+        with pytest.raises(ValueError, match="too large or too small"):
+            iterations.lanczos_steps(H, 1e100 * torch.ones(2, 1, dtype=torch.float64), 1)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        iterations.silver_steps,
+        lambda depth: iterations.chebyshev_steps(1, 2, depth),
+        lambda depth: iterations.semicircle_steps(1, 0, depth),
+        lambda depth: iterations.amp_state_evolution(1, noise=0, depth=depth, prior=Gaussian(1)),
+    ],
+)
+def test_more_steps_than_anybody_takes_are_refused_at_once(rule):
+    with pytest.raises(ValueError, match=r"depth is 1000000000; at most"):
+        rule(10**9)
+
+
 @pytest.mark.parametrize(
     "call",
     [
         lambda: iterations.tied_step(0, 1),
+        lambda: iterations.tied_step(1e-320, 1),
         lambda: iterations.chebyshev_steps(2, 1, 3),
         lambda: iterations.chebyshev_steps(1, math.inf, 3),
         lambda: iterations.chebyshev_steps(1, 2, 0),
@@ -132,5 +170,5 @@ def test_silver_steps_follow_the_ruler_sequence():
     ],
 )
 def test_bad_input_is_refused(call):
-    with pytest.raises(ValueError, match=r"needed|finite|depth is|must be"):
+    with pytest.raises(ValueError, match=r"needed|finite|depth is|must be|hold"):
         call()

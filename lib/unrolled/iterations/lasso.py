@@ -14,6 +14,8 @@ from torch import Tensor
 
 from unrolled.checks import (
     check_batch,
+    check_dense,
+    check_flag,
     check_kind,
     check_nonnegative,
     check_penalty,
@@ -136,11 +138,12 @@ def duality_gap(
     Raises:
         ValueError: shapes and dtypes that do not fit, or numbers out of range.
     """
-    check_penalty(penalty, operator.shape[1])
     check_measurements(operator, y)
+    penalty = _penalty(operator, penalty)
     check_batch("x", x, operator.shape[1])
     if len(x) != len(y):
         raise ValueError(f"x has {len(x)} rows and y has {len(y)}; one x for each y is needed")
+    check_flag("nonnegative", nonnegative)
     check_nonnegative(nonnegative, x.dtype)
     if nonnegative and (x < 0).any():
         raise ValueError("x has negative entries; all must be ≥ 0 where nonnegative is asked for")
@@ -172,8 +175,9 @@ def ista_step(operator: SensingOperator) -> float:
     Raises:
         ValueError: A = 0, which has no such step.
     """
+    check_kind("operator", operator, SensingOperator)
     largest = operator.largest_eigenvalue()
-    if not largest > 0:
+    if not largest >= torch.finfo(operator.dtype).tiny:  # whose reciprocal is finite
         raise ValueError("A is zero, or too small for its dtype, and has no step 1/λ_max(AᴴA)")
     return 1 / largest
 
@@ -181,17 +185,25 @@ def ista_step(operator: SensingOperator) -> float:
 def _check_step(operator: SensingOperator, step: float | None) -> float:
     if step is None:
         return ista_step(operator)
-    check_positive("step", step)
-    return step
+    return check_positive("step", step, dtype=operator.dtype.to_real())
+
+
+def _penalty(
+    operator: SensingOperator, penalty: float | Tensor, *, zero: bool = False
+) -> float | Tensor:
+    # One number, or a real tensor (n,) where the operator is.
+    check_penalty(penalty, operator.shape[1], zero=zero)
+    if isinstance(penalty, Tensor) and penalty.ndim:
+        return penalty.to(operator.device, operator.dtype.to_real())
+    return float(penalty)
 
 
 def _shrinkage(
     operator: SensingOperator, penalty: float | Tensor, step: float, nonnegative: bool
 ) -> Callable[[Tensor], Tensor]:
-    check_penalty(penalty, operator.shape[1], zero=True)
+    check_flag("nonnegative", nonnegative)
     check_nonnegative(nonnegative, operator.dtype)
-    if isinstance(penalty, Tensor):
-        penalty = penalty.to(operator.device, operator.dtype.to_real())
+    penalty = _penalty(operator, penalty, zero=True)
     return partial(soft_threshold, threshold=step * penalty, nonnegative=nonnegative)
 
 
@@ -206,7 +218,7 @@ def _stopping(
     """Whether an iterate is as near to a solution as is asked for."""
     if tolerance is None:
         return lambda x: False
-    check_positive("tolerance", tolerance)
+    tolerance = check_positive("tolerance", tolerance)
     free = bool((penalty == 0).any()) if isinstance(penalty, Tensor) else penalty == 0
     if weights is not None or free:
         raise ValueError(
@@ -225,7 +237,7 @@ def _stopping(
 
 
 def _check_weights(operator: SensingOperator, weights: Tensor) -> None:
-    check_kind("weights", weights, Tensor)
+    check_dense("weights", weights)
     if weights.shape != operator.shape or weights.dtype != operator.dtype:
         raise ValueError(
             f"weights has shape {tuple(weights.shape)} and dtype {weights.dtype}; "

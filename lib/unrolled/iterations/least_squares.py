@@ -38,7 +38,7 @@ def gradient_descent(
         ValueError: shapes and dtypes that do not fit, or numbers out of range.
     """
     steps = _vector(steps)
-    check_positive("ridge", ridge, zero=True)
+    ridge = check_positive("ridge", ridge, zero=True)
     iterates = [start(operator, y, len(steps), x0)]
     for step in steps:
         x = iterates[-1]
@@ -73,10 +73,10 @@ def heavy_ball(
 
 
 def _vector(steps: Tensor | Sequence[float]) -> list[float]:
-    values = steps.tolist() if isinstance(steps, Tensor) else steps
     try:
+        values = steps.tolist() if isinstance(steps, Tensor) else steps
         vector = torch.as_tensor(values, dtype=torch.float64)
-    except (TypeError, ValueError, RuntimeError):  # no real numbers
+    except (TypeError, ValueError, RuntimeError, OverflowError):  # no real numbers
         vector = torch.empty(())
     if vector.ndim != 1 or not torch.isfinite(vector).all():
         raise ValueError(f"steps is {steps!r}; a finite real vector (K,) is needed")

@@ -18,7 +18,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from unrolled.checks import check_depth, check_kind, check_positive, check_spectrum
+from unrolled.checks import check_depth, check_flag, check_kind, check_positive, check_spectrum
 from unrolled.iterations.start import start
 from unrolled.sensing import SensingOperator
 from unrolled.signals import Gaussian, Prior
@@ -27,14 +27,22 @@ __all__ = ["amp", "amp_state_evolution", "oamp", "oamp_state_evolution"]
 
 
 def amp(
-    operator: SensingOperator, y: Tensor, *, noise: float, depth: int, prior: Prior | None = None
+    operator: SensingOperator,
+    y: Tensor,
+    *,
+    noise: float,
+    depth: int,
+    prior: Prior | None = None,
+    predicted: bool = False,
 ) -> Tensor:
     """Bayes-optimal AMP from x_0 = 0: all iterates, (depth + 1, B, n).
 
     z_k = y − Ax_k + c·d_k·z_{k−1}, x_{k+1} = D(x_k + Aᵀz_k), c = n/m, with D the prior's posterior
-    mean for an error of variance τ_k² from `amp_state_evolution`, and d_k the mean slope of the
-    D before, one for each signal (Donoho, Maleki and Montanari 2009). Made for A with independent
-    N(0, 1/m) entries, for which `amp_state_evolution` holds; for other A it may diverge.
+    mean for an error of variance τ_k², and d_k the mean slope of the D before, one for each signal
+    (Donoho, Maleki and Montanari 2009). τ_k² is measured for each signal, ‖z_k‖²/m and no less
+    than σ², so that an error that is larger than usual is taken for what it is. Made for A with
+    independent N(0, 1/m) entries, for which `amp_state_evolution` holds; for other A it may
+    diverge.
 
     A run that diverges shows in its iterates, which may overflow.
 
@@ -42,6 +50,9 @@ def amp(
         y: (B, m), real.
         noise: the variance σ² ≥ 0 of one entry of w.
         prior: N(0, I) by default.
+        predicted: whether τ_k² is what `amp_state_evolution` predicts, one for all signals, as the
+            theory of AMP has it. At finite size a signal whose error once exceeds the prediction
+            may run off for ever: of sparse ones behind 100×200 matrices about a third do.
 
     Raises:
         ValueError: shapes and dtypes that do not fit, or numbers out of range.
@@ -50,12 +61,23 @@ def amp(
     m, n = operator.shape
     prior = Gaussian(n) if prior is None else prior
     _check_real(operator, prior)
-    variances, _ = amp_state_evolution(n / m, noise=noise, depth=depth, prior=prior)
+    check_flag("predicted", predicted)
+    noise = check_positive("noise", noise, zero=True)
+    # Neither this nor its sum with the variance of a signal may be 0 or infinite.
+    least, most = torch.finfo(y.dtype).tiny, torch.finfo(y.dtype).max / 2
+    variances: Tensor | None = None
+    if predicted:
+        variances, _ = amp_state_evolution(n / m, noise=noise, depth=depth, prior=prior)
+        variances = variances.clamp(least, most).to(y)
     residual = torch.zeros_like(y)
     slope: Tensor | float = 0.0
-    for variance in variances.clamp(min=torch.finfo(y.dtype).tiny).to(y):
+    for k in range(depth):
         x = iterates[-1]
         residual = y - operator.unchecked_forward(x) + n / m * slope * residual
+        if variances is None:
+            variance = residual.square().mean(1, keepdim=True).clamp(max(noise, least), most)
+        else:
+            variance = variances[k]
         x, slopes = prior.unchecked_denoise(x + operator.unchecked_adjoint(residual), variance)
         slope = slopes.mean(1, keepdim=True)  # (B, 1)
         iterates.append(x)
@@ -78,8 +100,8 @@ def amp_state_evolution(
         prior: what draws x.
     """
     check_depth(depth)
-    check_positive("noise", noise, zero=True)
-    check_positive("ratio", ratio)
+    noise = check_positive("noise", noise, zero=True)
+    ratio = check_positive("ratio", ratio)
     check_kind("prior", prior, Prior)
     before, after = [], [prior.second_moment]
     for _ in range(depth):
@@ -122,7 +144,8 @@ def oamp(
         ValueError: shapes and dtypes that do not fit, numbers out of range, or A = 0.
     """
     x = start(operator, y, depth)
-    check_positive("noise", noise, zero=True)
+    noise = check_positive("noise", noise, zero=True)
+    check_flag("posterior", posterior)
     _check_real(operator, prior)
     _check_spectrum(operator.eigenvalues)
     largest_slope = 1 - torch.finfo(y.dtype).eps ** 0.5
@@ -164,7 +187,7 @@ def oamp_state_evolution(
         prior: what draws x.
     """
     check_depth(depth)
-    check_positive("noise", noise, zero=True)
+    noise = check_positive("noise", noise, zero=True)
     check_kind("prior", prior, Prior)
     _check_spectrum(eigenvalues)
     spectrum = eigenvalues.double()
@@ -186,7 +209,8 @@ def _gains(spectrum: Tensor, error: Tensor, noise: float) -> tuple[Tensor, Tenso
     lam = torch.maximum(noise / error, number.eps * largest)
     kept = (spectrum / (spectrum + lam)).sum(1, keepdim=True)
     lost = (lam / (spectrum + lam)).sum(1, keepdim=True)  # n − kept, without cancellation
-    return len(spectrum) / kept, lam, (error * lost / kept).clamp(min=number.tiny)
+    variance = (error * lost / kept).clamp(number.tiny, number.max / 2)
+    return len(spectrum) / kept, lam, variance
 
 
 def _check_real(operator: SensingOperator, prior: Prior) -> None:

@@ -9,7 +9,7 @@ from unrolled.sensing import SensingOperator
 
 
 def start(operator: SensingOperator, y: Tensor, depth: int, x0: Tensor | None = None) -> Tensor:
-    """x_0, (B, n), zero by default, for measurements y, (B, m), of the operator's dtype, depth ≥ 1.
+    """x_0, (B, n), zero by default, for measurements y, (B, m), of the operator's dtype.
 
     Raises:
         ValueError: arguments that do not fit each other, or are not finite.

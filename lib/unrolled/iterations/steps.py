@@ -12,7 +12,13 @@ import math
 import torch
 from torch import Tensor
 
-from unrolled.checks import check_depth, check_kind, check_positive, check_spectrum
+from unrolled.checks import (
+    check_dense,
+    check_depth,
+    check_matrix,
+    check_positive,
+    check_spectrum,
+)
 
 __all__ = [
     "chebyshev_steps",
@@ -26,18 +32,23 @@ __all__ = [
 ]
 
 
-def check_range(low: float, high: float) -> None:
-    """Require 0 < low ≤ high < ∞, the interval that holds the eigenvalues."""
-    check_positive("low", low)
-    check_positive("high", high)
+def check_range(low: float, high: float) -> tuple[float, float]:
+    """The two ends of the interval that holds the eigenvalues, 0 < low ≤ high < ∞.
+
+    Raises:
+        ValueError: they are not, or double precision cannot hold them or their reciprocals.
+    """
+    low = check_positive("low", low, dtype=torch.float64)
+    high = check_positive("high", high, dtype=torch.float64)
     if low > high:
-        raise ValueError(f"low, high are {low}, {high}; low ≤ high is needed")
+        raise ValueError(f"low, high are {low:g}, {high:g}; low ≤ high is needed")
+    return low, high
 
 
 def tied_step(low: float, high: float) -> float:
     """The constant step with the best worst case: η = 2/(low + high), rate (κ−1)/(κ+1) a layer."""
-    check_range(low, high)
-    return 2 / (low + high)
+    low, high = check_range(low, high)
+    return 1 / (low / 2 + high / 2)  # the sum might overflow
 
 
 def chebyshev_steps(low: float, high: float, depth: int) -> Tensor:
@@ -47,10 +58,10 @@ def chebyshev_steps(low: float, high: float, depth: int) -> Tensor:
     (Young 1953, for Richardson's method; Golub and Varga 1961 in semi-iterative form; Theorem
     `convergence.chebyshev`).
     """
-    check_range(low, high)
+    low, high = check_range(low, high)
     check_depth(depth)
     k = torch.arange(depth, 0, -1, dtype=torch.float64)
-    centre, radius = (high + low) / 2, (high - low) / 2
+    centre, radius = high / 2 + low / 2, (high - low) / 2
     return 1 / (centre + radius * torch.cos((2 * k - 1) * math.pi / (2 * depth)))
 
 
@@ -86,20 +97,19 @@ def lanczos_steps(H: Tensor, X: Tensor, depth: int) -> Tensor:
         X: (n, N), holds the signals as columns.
 
     Raises:
-        ValueError: X excites fewer than `depth` distinct positive eigenvalues.
+        ValueError: X excites fewer than `depth` distinct positive eigenvalues, shapes that do not
+            fit, or entries that are not real numbers of double precision's range.
     """
     check_depth(depth)
-    check_kind("H", H, Tensor)
-    check_kind("X", X, Tensor)
-    if H.ndim != 2 or H.shape[0] != H.shape[1] or X.ndim != 2 or X.shape[0] != H.shape[0]:
+    check_matrix("H", H)
+    check_matrix("X", X)
+    if H.shape[0] != H.shape[1] or X.shape[0] != H.shape[0]:
         raise ValueError(
             f"H, X have shapes {tuple(H.shape)}, {tuple(X.shape)}; (n, n), (n, N) needed"
         )
     if H.is_complex() or X.is_complex():
         raise ValueError(f"H, X have dtypes {H.dtype}, {X.dtype}; real ones are needed")
     H, X = H.double(), X.double()
-    if not (torch.isfinite(H).all() and torch.isfinite(X).all()):
-        raise ValueError("H or X holds NaN or infinite entries; all must be finite")
     basis: list[Tensor] = []
     alphas: list[Tensor] = []
     betas: list[Tensor] = []
@@ -126,7 +136,10 @@ def lanczos_steps(H: Tensor, X: Tensor, depth: int) -> Tensor:
     if depth > 1:
         off = torch.stack(betas[1:])
         jacobi = jacobi + torch.diag(off, 1) + torch.diag(off, -1)
-    return 1 / torch.linalg.eigvalsh(jacobi)
+    steps = 1 / torch.linalg.eigvalsh(jacobi) if jacobi.isfinite().all() else jacobi
+    if not steps.isfinite().all():
+        raise ValueError("H or X holds entries too large or too small for double precision")
+    return steps
 
 
 def _check_measure(eigenvalues: Tensor, weights: Tensor) -> None:
@@ -145,8 +158,8 @@ def semicircle_steps(ratio: float, noise: float, depth: int) -> Tensor:
     (Theorem `convergence.gaussian`). The network that uses them has ridge = σ².
     """
     check_depth(depth)
-    check_positive("ratio", ratio)
-    check_positive("noise", noise, zero=True)
+    ratio = check_positive("ratio", ratio)
+    noise = check_positive("noise", noise, zero=True)
     k = torch.arange(depth, 0, -1, dtype=torch.float64)
     cosines = torch.cos(k * math.pi / (depth + 1))
     return 1 / (1 + ratio + noise + 2 * math.sqrt(ratio) * cosines)
@@ -161,24 +174,24 @@ def leja_order(steps: Tensor) -> Tensor:
     Args:
         steps: (K,), real floating point, nonzero.
     """
-    check_kind("steps", steps, Tensor)
+    check_dense("steps", steps)
     if steps.ndim != 1 or len(steps) == 0 or not steps.is_floating_point():
         raise ValueError(
             f"steps has shape {tuple(steps.shape)} and dtype {steps.dtype}; a floating-point "
             "vector (K,) is needed"
         )
-    if not torch.isfinite(steps).all() or (steps == 0).any():
-        raise ValueError("steps must be finite and nonzero")
-    roots = (1 / steps).tolist()
-    ordered = [max(roots, key=abs)]
-    roots.remove(ordered[0])
-    while roots:
-        farthest = max(
-            roots, key=lambda root: sum(math.log(abs(root - o) + 1e-300) for o in ordered)
-        )
-        ordered.append(farthest)
-        roots.remove(farthest)
-    return 1 / torch.tensor(ordered, dtype=steps.dtype)
+    if not (torch.isfinite(steps) & torch.isfinite(1 / steps)).all():
+        raise ValueError("steps must be finite and nonzero, as must be their reciprocals")
+    roots = (1 / steps).double()
+    distances = roots.abs()  # then the logarithms of products of distances
+    ordered = []
+    for k in range(len(roots)):
+        ordered.append(int(distances.argmax()))
+        if k == 0:
+            distances = torch.zeros_like(roots)
+        distances += ((roots - roots[ordered[-1]]).abs() + 1e-300).log()
+        distances[ordered[-1]] = -math.inf
+    return steps[ordered]
 
 
 def silver_steps(depth: int) -> Tensor:
@@ -187,13 +200,14 @@ def silver_steps(depth: int) -> Tensor:
     2^ν₂(i) is the largest power of two that divides i (Altschuler and Parrilo, arXiv 2309.16530).
     """
     check_depth(depth)
-    valuations = torch.tensor([(i & -i).bit_length() - 1 for i in range(1, depth + 1)])
-    return 1 + (1 + 2**0.5) ** (valuations.double() - 1)
+    places = torch.arange(1, depth + 1)
+    powers = (places & -places).double()  # 2^ν₂(i)
+    return 1 + (1 + 2**0.5) ** (powers.log2() - 1)
 
 
 def heavy_ball_parameters(low: float, high: float) -> tuple[float, float]:
     """Heavy ball's step η = (1+r)²/high and momentum β = r², r = (√κ−1)/(√κ+1) (Polyak 1964)."""
-    check_range(low, high)
-    root = math.sqrt(high / low)
-    r = (root - 1) / (root + 1)
+    low, high = check_range(low, high)
+    small, large = math.sqrt(low), math.sqrt(high)
+    r = (large - small) / (large + small)
     return (1 + r) ** 2 / high, r**2

@@ -84,7 +84,7 @@ def test_a_network_that_ends_at_zero_ends_where_amp_does():
     # A = (2), y = 1, no noise: two layers of AMP return to 0, and relative to that all is large.
     one = torch.ones(1, 1, dtype=torch.float64)
     instance = gaussian_sensing.Measurements(2 * one, one, 0.0, 2, 0.0)
-    iterates = amp(DenseOperator(2 * one), one, noise=0.0, depth=2)
+    iterates = amp(DenseOperator(2 * one), one, noise=0.0, depth=2, predicted=True)
     assert float(iterates[-1]) == pytest.approx(0, abs=1e-15)
     assert convergence.AMP.measured(instance) < 1e-12
 

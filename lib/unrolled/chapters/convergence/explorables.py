@@ -306,7 +306,7 @@ def _measured_rows() -> tuple[dict[str, list], dict[str, list]]:
         w = torch.randn(RECORDED, m, generator=generator, dtype=torch.float64)
         y = operator.forward(x) + variance**0.5 * w
         setting = {"c": ratio, "sigma^2": variance}
-        iterates = amp(operator, y, noise=variance, depth=DEEPEST)
+        iterates = amp(operator, y, noise=variance, depth=DEEPEST, predicted=True)
         for k, error in enumerate((iterates - x).square().mean((1, 2)).tolist()):
             add(ends, **setting, k=k, error=error, method="AMP, its iterates")
         for depth in DEPTHS:

@@ -353,7 +353,8 @@ _iterate = sp.Symbol(r"x_k^{\text{AMP}}")
 
 def _both_ends(instance: Measurements) -> dict[sp.Symbol, Tensor]:
     operator = DenseOperator(instance.A)
-    iterates = amp(operator, instance.y, noise=instance.assumed_noise, depth=instance.depth)
+    noise, depth = instance.assumed_noise, instance.depth
+    iterates = amp(operator, instance.y, noise=noise, depth=depth, predicted=True)
     output = closed_form_net(instance.A, instance.noise, instance.depth)(instance.y)
     return {_of_net: output, _of_amp: iterates[-1], _iterate: iterates}
 
