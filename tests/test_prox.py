@@ -153,7 +153,7 @@ def test_bad_input_is_refused():
     with pytest.raises(ValueError, match="threshold is nan"):
         soft_threshold(u, math.nan)
     for count in (4, -1, 1.5, "2"):
-        with pytest.raises(ValueError, match=f"count is {count}; 0 ≤ count ≤ 3"):
+        with pytest.raises(ValueError, match=f"count is {count!r}; 0 ≤ count ≤ 3"):
             largest(u, count)
     for more in ({"threshold": torch.ones(2, 2, 3)}, {"selected": torch.ones(4, 2, 3).bool()}):
         with pytest.raises(ValueError, match=r"has shape .*, u \(2, 3\)"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -42,18 +43,24 @@ def soft_threshold(
         nonnegative: minimise over x ≥ 0, max(u − θ, 0); u is real then.
 
     Raises:
-        ValueError: a threshold that is a negative or non-finite number, shapes that do not
-            broadcast to that of u, or a complex u where x is to be nonnegative.
+        ValueError: a u that holds no real or complex numbers, a threshold that is a negative or
+            non-finite number, shapes that do not broadcast to that of u, a `selected` that is not
+            bool, or a complex u where x is to be nonnegative.
     """
-    check_kind("u", u, Tensor)
+    _check_numbers(u)
     if not isinstance(threshold, Tensor):
         check_positive("threshold", threshold, zero=True)
-        threshold = u.real.new_full((), threshold)
+        threshold = u.real.new_full((), float(threshold))
     _check_shape("threshold", threshold, u)
+    if not threshold.is_floating_point():
+        raise ValueError(f"threshold has dtype {threshold.dtype}; a real one is needed")
     if selected is not None:
+        check_kind("selected", selected, Tensor)
         _check_shape("selected", selected, u)
+        if selected.dtype != torch.bool:
+            raise ValueError(f"selected has dtype {selected.dtype}; bool is needed")
     check_nonnegative(nonnegative, u.dtype)
-    if nonnegative or u.is_complex() or is_traced(u, threshold):
+    if nonnegative or u.is_complex() or _is_followed(u, threshold):
         if nonnegative:
             shrunk = torch.relu(u - threshold)
         else:
@@ -79,15 +86,19 @@ def largest(u: Tensor, count: int | Tensor, *, nonnegative: bool = False) -> Ten
         (B, n) bool, which carries no gradient.
 
     Raises:
-        ValueError: a number outside 0 … n.
+        ValueError: a number outside 0 … n, a tensor that is no such one, or a u that is no batch
+            of real or complex numbers.
     """
+    _check_numbers(u)
+    check_nonnegative(nonnegative, u.dtype)
+    if u.ndim != 2 or 0 in u.shape:
+        raise ValueError(f"u has shape {tuple(u.shape)}; a batch (B, n) is needed")
+    _check_count(count, u)
     size = u.detach().relu() if nonnegative else u.detach().abs()
     if isinstance(count, Tensor):
         # Column n of the ordered sizes is larger than all of them: the choice of none.
         ordered = torch.nn.functional.pad(_sorted(size), (0, 1), value=math.inf)
         return size >= ordered.gather(1, u.shape[1] - count[:, None])
-    if count not in range(u.shape[1] + 1):
-        raise ValueError(f"count is {count}; 0 ≤ count ≤ {u.shape[1]} is needed")
     if count == 0:
         return torch.zeros_like(size, dtype=torch.bool)
     if _numpy_knows(size):
@@ -96,6 +107,26 @@ def largest(u: Tensor, count: int | Tensor, *, nonnegative: bool = False) -> Ten
     else:
         least = size.topk(count, dim=1, sorted=False).values.amin(1, keepdim=True)
     return size >= least
+
+
+def _check_numbers(u: Tensor) -> None:
+    check_kind("u", u, Tensor)
+    if u.layout != torch.strided or not (u.is_floating_point() or u.is_complex()):
+        raise ValueError(
+            f"u has dtype {u.dtype} and layout {u.layout}; dense real or complex numbers are needed"
+        )
+
+
+def _check_count(count: int | Tensor, u: Tensor) -> None:
+    n = u.shape[1]
+    if isinstance(count, Tensor):
+        if count.shape != u.shape[:1] or count.dtype != torch.int64:
+            raise ValueError(
+                f"count has shape {tuple(count.shape)} and dtype {count.dtype}; one for each row, "
+                f"({len(u)},) int64, is needed"
+            )
+    elif not isinstance(count, Integral) or isinstance(count, bool) or not 0 <= count <= n:
+        raise ValueError(f"count is {count!r}; 0 ≤ count ≤ {n} is needed")
 
 
 def _check_shape(name: str, other: Tensor, u: Tensor) -> None:
@@ -107,10 +138,15 @@ def _check_shape(name: str, other: Tensor, u: Tensor) -> None:
         raise ValueError(f"{name} has shape {tuple(other.shape)}, u {tuple(u.shape)}")
 
 
+def _is_followed(*values: Tensor) -> bool:
+    # What torch.jit.trace records must not depend on the values that it happens to see, either.
+    return torch.jit.is_tracing() or is_traced(*values)
+
+
 def _numpy_knows(size: Tensor) -> bool:
     # NumPy sorts and partitions rows of some hundred entries several times as fast as PyTorch.
     known = size.device.type == "cpu" and size.dtype in (torch.float32, torch.float64)
-    return known and not is_traced(size)
+    return known and not _is_followed(size)
 
 
 def _sorted(size: Tensor) -> Tensor:

@@ -87,7 +87,7 @@ def test_conv_norm_refuses_what_it_cannot_measure():
         conv_norm(torch.ones(1, 1, 3, 3), (2, 5))
     with pytest.raises(ValueError, match="kernel has shape"):
         conv_norm(torch.ones(3, 3), (5, 5))
-    with pytest.raises(ValueError, match="image is"):
+    with pytest.raises(ValueError, match="size is"):
         conv_norm(torch.ones(1, 1, 1, 1), (0, 5))
 
 

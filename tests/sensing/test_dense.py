@@ -1,6 +1,8 @@
 """Matrices drawn and built: their statistics, their spectra, their angles; and bad input."""
 
+import copy
 import itertools
+import pickle
 
 import pytest
 import torch
@@ -8,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unrolled.sensing import (
+    BatchOperator,
     DenseOperator,
     equiangular_frame,
     gaussian,
     identity_hadamard,
+    kronecker,
     with_spectrum,
 )
 
@@ -243,3 +247,92 @@ def test_bad_arguments_are_refused():
     for order in (0, 3, -4, 48, 4.0, None):
         with pytest.raises(ValueError, match=f"order is {order}"):
             identity_hadamard(order)
+
+
+@pytest.mark.parametrize(
+    ("make", "matrix"),
+    [
+        (lambda A: DenseOperator(A), lambda operator: operator.A),
+        (lambda A: BatchOperator(torch.stack((A, 2 * A))), lambda operator: operator.A),
+        (lambda A: kronecker(A, torch.eye(1)), lambda operator: operator.first.A),
+    ],
+)
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o))]
+)
+def test_a_matrix_that_is_changed_in_place_is_factored_anew(make, matrix, copied):
+    generator = torch.Generator().manual_seed(0)
+    A, r = (torch.randn(shape, generator=generator) for shape in ((3, 5), (2, 3)))
+    other = torch.randn(3, 5, generator=generator)
+    operator = make(A)
+    before = operator.lmmse(r, 0.1), operator.eigenvalues
+    matrix(operator).copy_(matrix(make(other)))
+    for changed in (copied(operator), operator):  # the copy first, made of old factors
+        for found, expected in (
+            (changed.lmmse(r, 0.1), make(other).lmmse(r, 0.1)),
+            (changed.eigenvalues, make(other).eigenvalues),
+        ):
+            torch.testing.assert_close(found, expected)
+    assert not torch.allclose(before[0], operator.lmmse(r, 0.1))
+    with torch.inference_mode():
+        matrix(operator).copy_(matrix(make(A)))
+        torch.testing.assert_close(operator.lmmse(r, 0.1), before[0])
+    inside = torch.func.functional_call(operator, {}, (r @ A,))  # and forward agrees
+    torch.testing.assert_close(inside, make(A).forward(r @ A))
+
+
+def test_a_matrix_is_factored_once(monkeypatch):
+    calls = []
+    svd = torch.linalg.svd
+    monkeypatch.setattr(torch.linalg, "svd", lambda *a, **k: calls.append(1) or svd(*a, **k))
+    operator = gaussian(3, 5, generator=torch.Generator().manual_seed(0))
+    r = torch.ones(2, 3)
+    with torch.inference_mode():
+        operator.lmmse(r, 0.1)
+    for same in (operator, copy.deepcopy(operator), pickle.loads(pickle.dumps(operator))):
+        same.lmmse(r, 0.1)
+        assert same.eigenvalues.shape == (5,)
+    operator.to("cpu").lmmse(r, 0.1)
+    assert len(calls) == 1
+    operator.A.mul_(2)
+    operator.lmmse(r, 0.1)
+    assert len(calls) == 2
+
+
+def test_factors_of_a_matrix_that_is_mapped_over_are_its_own():
+    """torch.func puts another A in the place of the one that was factored."""
+    generator = torch.Generator().manual_seed(0)
+    operator = gaussian(3, 5, generator=generator)
+    r = torch.ones(2, 3)
+    operator.lmmse(r, 0.1)
+    many = torch.randn(4, 3, 5, generator=generator)
+
+    def estimate(A):
+        operator.A, held = A, operator.A
+        try:
+            return operator.unchecked_lmmse(r, 0.1)
+        finally:
+            operator.A = held
+
+    for found, A in zip(torch.func.vmap(estimate)(many), many, strict=True):
+        torch.testing.assert_close(found, DenseOperator(A).lmmse(r, 0.1))
+        torch.testing.assert_close(estimate(A), DenseOperator(A).lmmse(r, 0.1))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_a_precision_has_products_and_no_singular_values(dtype):
+    operator = DenseOperator(torch.eye(2, 3, dtype=dtype))
+    assert operator.forward(torch.ones(1, 3, dtype=dtype)).dtype == dtype
+    for asks in (
+        lambda: operator.eigenvalues,
+        lambda: operator.lmmse(torch.ones(1, 2, dtype=dtype), 1.0),
+    ):
+        with pytest.raises(ValueError, match=f"A has dtype {dtype}.*float32 or float64 is needed"):
+            asks()
+
+
+def test_sparse_matrices_are_refused():
+    sparse = torch.eye(3).to_sparse()
+    for make in (DenseOperator, BatchOperator, lambda A: kronecker(A, torch.eye(2))):
+        with pytest.raises(ValueError, match=r"A1? is sparse.*to_dense"):
+            make(sparse)

@@ -12,17 +12,19 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from unrolled.checks import is_traced
+from unrolled.checks import check_kind, check_positive, check_size, is_traced
 from unrolled.networks.images import (
     as_images,
     check_image,
     check_layers,
+    check_signals,
     check_window,
     convolve,
     pushforward,
     random_signs,
 )
 from unrolled.prox import soft_threshold
+from unrolled.sensing.limits import check_entries
 
 __all__ = [
     "FirmProxNet",
@@ -58,12 +60,13 @@ class NonexpansiveLinear(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        _check_layer({"n_in": n_in, "n_out": n_out}, bound)
+        _check_layer({"n_in": n_in, "n_out": n_out}, bound, bias, generator)
         self.bound = bound
         self.weight = nn.Parameter(_orthogonal(torch.empty(n_out, n_in), generator))
         self.bias = nn.Parameter(torch.zeros(n_out)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
+        _check_fits(x, self.weight.shape[1], -1)
         return nn.functional.linear(x, self.bounded_weight(), self.bias)
 
     def bounded_weight(self) -> Tensor:
@@ -105,7 +108,8 @@ class NonexpansiveConv2d(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        _check_layer({"c_in": c_in, "c_out": c_out}, bound)
+        _check_layer({"c_in": c_in, "c_out": c_out, "kernel": kernel}, bound, bias, generator)
+        check_image(size, "size")
         check_window(size, kernel)
         if kernel > min(size):
             raise ValueError(f"kernel is {kernel}; images of size {size} are smaller")
@@ -118,6 +122,7 @@ class NonexpansiveConv2d(nn.Module):
         self.bias = nn.Parameter(torch.zeros(c_out)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
+        _check_fits(x, self.weight.shape[1], -3)
         weight = self.bounded_weight()
         side = weight.shape[-1] // 2
         if side:
@@ -147,6 +152,7 @@ class FirmlyNonexpansive(nn.Module):
 
     def __init__(self, R: nn.Module) -> None:
         super().__init__()
+        check_kind("R", R, nn.Module)
         self.R = R
 
     def forward(self, x: Tensor, tau: Tensor | None = None) -> Tensor:
@@ -185,8 +191,9 @@ class FirmProxNet(FirmlyNonexpansive):
         layers: int = 2,
         generator: torch.Generator | None = None,
     ) -> None:
-        if not 0 <= threshold < math.inf:
-            raise ValueError(f"threshold is {threshold}; 0 ≤ threshold < ∞ is needed")
+        check_positive("threshold", threshold, zero=True)
+        if generator is not None:
+            check_kind("generator", generator, torch.Generator)
         kernel = check_window(image, kernel)
         check_layers(width, layers)
         super().__init__(_Reflection(threshold, image, kernel, width, layers, generator))
@@ -238,6 +245,7 @@ class _Reflection(nn.Module):
         return value, self._sum(2 * kept - 1, change)
 
     def _images(self, r: Tensor) -> Tensor:
+        check_signals(r)
         if r.is_complex():
             raise ValueError("r is complex; a firmly nonexpansive denoiser takes real signals")
         return as_images(r, self.image)
@@ -265,8 +273,14 @@ def conv_norm(kernel: Tensor, size: tuple[int, int]) -> Tensor:
     Raises:
         ValueError: a kernel or a size other than these.
     """
-    check_image(size)
-    if kernel.ndim != 4 or kernel.shape[2] > size[0] or kernel.shape[3] > size[1]:
+    check_image(size, "size")
+    check_kind("kernel", kernel, Tensor)
+    if kernel.ndim != 4 or not kernel.is_floating_point():
+        raise ValueError(
+            f"kernel has shape {tuple(kernel.shape)} and dtype {kernel.dtype}; a real tensor "
+            "(c_out, c_in, p, q) is needed"
+        )
+    if 0 in kernel.shape or kernel.shape[2] > size[0] or kernel.shape[3] > size[1]:
         raise ValueError(
             f"kernel has shape {tuple(kernel.shape)}; (c_out, c_in, p, q) with p, q at most the "
             f"sides of the images, {tuple(size)}, is needed"
@@ -314,9 +328,23 @@ def _fixed_generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-def _check_layer(sizes: dict[str, int], bound: float) -> None:
+def _check_layer(
+    sizes: dict[str, int], bound: float, bias: bool, generator: torch.Generator | None
+) -> None:
     for name, value in sizes.items():
-        if value < 1:
-            raise ValueError(f"{name} is {value}; it must be at least 1")
-    if not 0 < bound < math.inf:
-        raise ValueError(f"bound is {bound}; 0 < bound < ∞ is needed")
+        check_size(name, value)
+    check_entries(", ".join(sizes), tuple(sizes.values()), math.prod(sizes.values()))
+    check_positive("bound", bound)
+    check_kind("bias", bias, bool)
+    if generator is not None:
+        check_kind("generator", generator, torch.Generator)
+
+
+def _check_fits(x: Tensor, width: int, axis: int) -> None:
+    # A layer's input: as many entries, or channels, along that axis.
+    check_kind("x", x, Tensor)
+    wanted = f"(…, {width})" if axis == -1 else f"(B, {width}, height, width)"
+    if x.ndim < -axis or (axis == -3 and x.ndim != 4) or x.shape[axis] != width:
+        raise ValueError(f"x has shape {tuple(x.shape)}; {wanted} is needed")
+    if not x.is_floating_point():
+        raise ValueError(f"x has dtype {x.dtype}; a real floating-point one is needed")

@@ -12,10 +12,10 @@ from numbers import Real
 import torch
 from torch import Tensor, nn
 
-from unrolled.checks import check_nonnegative
+from unrolled.checks import check_nonnegative, check_positive
 from unrolled.iterations import ista_step
 from unrolled.networks.thresholds import starting_thresholds
-from unrolled.networks.unrolled import UnrolledNet, own_matrix
+from unrolled.networks.unrolled import UnrolledNet, check_layer_count, own_matrix
 from unrolled.precision import in_double
 from unrolled.prox import largest, soft_threshold
 from unrolled.sensing import DenseOperator, analytic_weights
@@ -29,10 +29,13 @@ def selection_schedule(depth: int, *, rise: float = 0.012, most: float = 0.13) -
     The defaults are those of Chen et al. (2021) for signals with a tenth of their entries nonzero.
 
     Raises:
-        ValueError: rise < 0, or most outside [0, 1].
+        ValueError: depth < 1, rise < 0, or most outside [0, 1].
     """
-    if not (rise >= 0 and 0 <= most <= 1):
-        raise ValueError(f"rise, most are {rise}, {most}; rise ≥ 0 and 0 ≤ most ≤ 1 are needed")
+    check_layer_count(depth)
+    check_positive("rise", rise, zero=True)
+    check_positive("most", most, zero=True)
+    if most > 1:
+        raise ValueError(f"most is {most}; 0 ≤ most ≤ 1 is needed")
     return tuple(min(rise * k, most) for k in range(1, depth + 1))
 
 
@@ -222,7 +225,8 @@ def _counts(selection: Sequence[float] | None, depth: int, n: int) -> tuple[int,
         return ()
     shares = tuple(selection) if isinstance(selection, Sequence) else ()
     if len(shares) != depth or not all(
-        isinstance(share, Real) and 0 <= share <= 1 for share in shares
+        isinstance(share, Real) and not isinstance(share, bool) and 0 <= share <= 1
+        for share in shares
     ):
         raise ValueError(f"selection is {selection!r}; {depth} shares in [0, 1] are needed")
     # Rounded down, but for the rounding of the product itself: 0.29·100 is 29.

@@ -8,9 +8,46 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.checks import check_kind, check_positive, check_size
+from unrolled.networks.images import check_signals, check_tau
 from unrolled.precision import KindKeepingModule
+from unrolled.sensing.limits import check_entries
 
-__all__ = ["MonteCarloDivergence"]
+__all__ = ["MonteCarloDivergence", "check_estimate", "check_slope"]
+
+
+def check_estimate(estimate: Tensor, r: Tensor) -> Tensor:
+    """Require what a denoiser is to give for r, (B, n): like it, in autocast less precise.
+
+    Values are not looked at.
+
+    Raises:
+        ValueError: what it gave instead.
+    """
+    check_kind("what denoiser gives", estimate, Tensor)
+    same = estimate.dtype == r.dtype or (
+        torch.is_autocast_enabled(r.device.type) and estimate.is_complex() == r.is_complex()
+    )
+    if estimate.shape != r.shape or not same:
+        raise ValueError(
+            f"denoiser gives an estimate of shape {tuple(estimate.shape)} and dtype "
+            f"{estimate.dtype}; {tuple(r.shape)} and {r.dtype} are needed"
+        )
+    return estimate
+
+
+def check_slope(slope: Tensor, r: Tensor) -> Tensor:
+    """Require what `with_divergence` is to give beside it: one real mean slope a signal, (B, 1).
+
+    Raises:
+        ValueError: what it gave instead.
+    """
+    check_kind("the slope that denoiser gives", slope, Tensor)
+    if slope.shape != (len(r), 1) or not slope.is_floating_point():
+        raise ValueError(
+            f"denoiser gives a slope of shape {tuple(slope.shape)} and dtype {slope.dtype}; a real "
+            f"one for each signal, ({len(r)}, 1), is needed"
+        )
+    return slope
 
 
 class MonteCarloDivergence(KindKeepingModule):
@@ -54,7 +91,9 @@ class MonteCarloDivergence(KindKeepingModule):
             raise ValueError(f"denoiser is {denoiser!r}; a function of r and tau is needed")
         check_size("n", n)
         check_size("probes", probes)
+        check_entries("n, probes", f"{n}, {probes}", 2 * n * probes)
         check_positive("step", step)
+        check_kind("complex_signals", complex_signals, bool)
         generator = torch.Generator().manual_seed(0) if generator is None else generator
         check_kind("generator", generator, torch.Generator)
         self.denoiser, self.step = denoiser, step
@@ -66,10 +105,13 @@ class MonteCarloDivergence(KindKeepingModule):
         self.register_buffer("probes", chosen, persistent=False)
 
     def forward(self, r: Tensor, tau: Tensor) -> Tensor:
-        return self.denoiser(r, tau)
+        check_signals(r)
+        return check_estimate(self.denoiser(r, check_tau(tau, r)), r)
 
     def with_divergence(self, r: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
         """The estimate, (B, n), and its mean slope, (B, 1)."""
+        check_signals(r)
+        tau = check_tau(tau, r)
         if r.shape[1:] != self.probes.shape[1:] or r.is_complex() != self.probes.is_complex():
             kind = "complex" if self.probes.is_complex() else "real"
             raise ValueError(
@@ -82,6 +124,6 @@ class MonteCarloDivergence(KindKeepingModule):
         h = h.clamp(min=number.tiny**0.5)  # r = 0 and τ = 0
         slopes = []
         for probe in self.probes.to(r.dtype):
-            change = self.denoiser(r + h * probe, tau) - self.denoiser(r - h * probe, tau)
+            change = self(r + h * probe, tau) - self(r - h * probe, tau)
             slopes.append((probe.conj() * change).real.mean(1, keepdim=True) / (2 * h))
-        return self.denoiser(r, tau), torch.stack(slopes).mean(0)
+        return self(r, tau), torch.stack(slopes).mean(0)

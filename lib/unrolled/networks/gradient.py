@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from unrolled.checks import check_depth, check_positive
+from unrolled.checks import check_positive
 from unrolled.iterations import chebyshev_steps, gauss_steps, tied_step
-from unrolled.networks.unrolled import UnrolledNet, own_operator
+from unrolled.networks.unrolled import UnrolledNet, check_layer_count, own_operator
 from unrolled.sensing import SensingOperator
+from unrolled.sensing.check import sound_eigenvalues
 
 __all__ = ["GradientNet"]
 
@@ -100,7 +101,7 @@ def _initial_steps(
         depth = len(steps)
     if depth is None:
         raise ValueError("depth is missing; only a vector of steps says how deep the network is")
-    check_depth(depth)
+    check_layer_count(depth)
     if isinstance(steps, str):
         return _rule(operator, depth, steps, ridge)
     values = torch.as_tensor(steps, dtype=torch.float64)
@@ -110,7 +111,7 @@ def _initial_steps(
 
 
 def _rule(operator: SensingOperator, depth: int, name: str, ridge: float) -> Tensor:
-    spectrum = operator.eigenvalues
+    spectrum = sound_eigenvalues(operator)
     # Components that A does not see stay at zero whatever the steps are. Squared singular values
     # are zero but for rounding below this.
     rounding = max(operator.shape) * torch.finfo(spectrum.dtype).eps

@@ -80,7 +80,7 @@ class HyperLISTA(UnrolledNet):
         image = exact @ (exact.mH @ W) + lam * W
         scale = exact.abs().square().sum(0) / (exact.conj() * image).real.sum(0)
         self.register_buffer("scale", scale.to(self.A.real))
-        self.c = nn.Parameter(torch.tensor(start, dtype=self.scale.dtype))
+        self.c = nn.Parameter(self.scale.new_tensor([float(number) for number in start]))
 
     def _inputs(self, y: Tensor) -> tuple[Tensor, ...]:
         back = y @ self.weights.conj()  # (B, n)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from unrolled.checks import check_kind, check_positive, check_size
+from unrolled.sensing.dense import check_dense
+from unrolled.sensing.limits import check_entries
 
 __all__ = [
     "Convolution",
@@ -13,6 +19,8 @@ __all__ = [
     "as_signals",
     "check_image",
     "check_layers",
+    "check_signals",
+    "check_tau",
     "check_window",
     "convolve",
     "draw_weights",
@@ -67,6 +75,7 @@ def draw_weights(network: nn.Module, generator: torch.Generator | None) -> None:
     Without a generator, one that is always seeded alike.
     """
     generator = torch.Generator().manual_seed(0) if generator is None else generator
+    check_kind("generator", generator, torch.Generator)
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
@@ -110,22 +119,54 @@ def check_window(image: tuple[int, int] | None, kernel: int | None) -> int:
         check_image(image)
     if kernel is None:
         kernel = 1 if image is None else 3
-    if kernel < 1 or kernel % 2 == 0:
+    check_size("kernel", kernel)
+    check_entries("kernel", kernel, kernel**2)
+    if kernel % 2 == 0:
         raise ValueError(f"kernel is {kernel}; an odd number ≥ 1 is needed")
     if kernel > 1 and image is None:
         raise ValueError(f"image is missing; a kernel of {kernel} needs (height, width)")
     return kernel
 
 
-def check_image(image: tuple[int, int]) -> None:
+def check_image(image: tuple[int, int], name: str = "image") -> None:
     """Require (height, width), both ≥ 1."""
-    if len(image) != 2 or min(image) < 1:
-        raise ValueError(f"image is {image!r}; (height, width), both at least 1, is needed")
+    pair = isinstance(image, Sequence) and len(image) == 2
+    if not pair or not all(isinstance(side, Integral) and side >= 1 for side in image):
+        raise ValueError(f"{name} is {image!r}; (height, width), both at least 1, is needed")
+    check_entries(name, image, image[0] * image[1])
 
 
 def check_layers(width: int, layers: int) -> None:
     """Require at least one channel and two layers."""
-    if width < 1:
-        raise ValueError(f"width is {width}; at least one channel is needed")
+    check_size("width", width)
+    check_size("layers", layers)
+    check_entries("width, layers", f"{width}, {layers}", width**2 * layers)
     if layers < 2:
         raise ValueError(f"layers is {layers}; at least 2 are needed")
+
+
+def check_signals(r: Tensor) -> None:
+    """Require floating-point signals (B, n), B and n ≥ 1. Their values are not looked at."""
+    check_dense("r", r)
+    if r.ndim != 2 or 0 in r.shape or not (r.is_floating_point() or r.is_complex()):
+        raise ValueError(
+            f"r has shape {tuple(r.shape)} and dtype {r.dtype}; floating-point signals (B, n) are "
+            "needed"
+        )
+
+
+def check_tau(tau: Tensor | float, r: Tensor) -> Tensor:
+    """τ for signals r, (B, n), as a tensor: a number ≥ 0, or a real one for each signal, (B, 1).
+
+    Tensors may also hold one number for all signals. Their values are not looked at.
+    """
+    if not isinstance(tau, Tensor):
+        check_positive("tau", tau, zero=True)
+        return r.real.new_full((1, 1), float(tau))
+    if tau.numel() != 1 and tau.shape != (len(r), 1):
+        raise ValueError(
+            f"tau has shape {tuple(tau.shape)}; one for each signal, ({len(r)}, 1), is needed"
+        )
+    if tau.dtype != r.dtype.to_real():
+        raise ValueError(f"tau has dtype {tau.dtype}; that of r, {r.dtype.to_real()}, is needed")
+    return tau

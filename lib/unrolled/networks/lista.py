@@ -59,7 +59,7 @@ class LISTA(UnrolledNet):
         check_nonnegative(nonnegative, operator.dtype)
         A, step = operator.dense(), ista_step(operator)
         copies = 1 if tied else depth
-        W1, W2 = step * A, torch.eye(A.shape[1], dtype=A.dtype) - step * A.mH @ A
+        W1, W2 = step * A, torch.eye(A.shape[1], dtype=A.dtype, device=A.device) - step * A.mH @ A
         self.W1 = nn.ParameterList(W1.clone() for _ in range(copies))
         self.W2 = nn.ParameterList(W2.clone() for _ in range(copies))
         self.thresholds = starting_thresholds(A, copies, step, penalty)

@@ -9,10 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unrolled.checks import check_positive
+from unrolled.checks import check_kind, check_positive
+from unrolled.networks.divergence import check_estimate, check_slope
 from unrolled.networks.proxnet import SoftThreshold
 from unrolled.networks.unrolled import UnrolledNet, own_operator
 from unrolled.sensing import SensingOperator
+from unrolled.sensing.check import sound_eigenvalues
 
 __all__ = ["OAMPNet"]
 
@@ -54,8 +56,8 @@ class OAMPNet(UnrolledNet):
         depth: K ≥ 1.
         noise: σ² ≥ 0, the variance E|w_i|² of one entry of w.
         denoiser: a module called as denoiser(r, tau), (B, n) and (B, 1) to (B, n);
-            `SoftThreshold()` by default. It is used as it is when tied, and copied for each layer
-            otherwise. `MonteCarloDivergence` makes one of any denoiser.
+            `SoftThreshold()` by default. Copies of it are used, in the precision of A: one when
+            tied, one for each layer otherwise. `MonteCarloDivergence` makes one of any denoiser.
         tied: one denoiser and one ϑ for all layers.
         divergence_free: what orthogonal AMP needs for its state evolution, in both halves of a
             layer. With it γ = n/tr(W_λA), so that the linear step has tr(I − γW_λA) = 0, and the
@@ -68,8 +70,9 @@ class OAMPNet(UnrolledNet):
         checkpoint, real_signals: see `UnrolledNet`.
 
     Raises:
-        ValueError: A = 0, a real A for `real_signals`, noise < 0, lam ≤ 0, a denoiser that lacks
-            what is needed, or a precision below single, when called.
+        ValueError: A = 0, an A that is none (`check_operator`), a real A for `real_signals`,
+            noise < 0, lam ≤ 0, a denoiser that lacks what is needed, or, when called, a denoiser
+            that gives something else than estimates and slopes, or a precision below single.
     """
 
     eigenvalues: Tensor
@@ -87,12 +90,13 @@ class OAMPNet(UnrolledNet):
         checkpoint: int | Sequence[int] | None = None,
         real_signals: bool = False,
     ) -> None:
-        operator = own_operator(A, real_signals)
+        operator = own_operator(A, real_signals, estimates=True)
         super().__init__(A.shape, depth, checkpoint=checkpoint, real_signals=real_signals)
         check_positive("noise", noise, zero=True)
         if lam is not None:
             check_positive("lam", lam, dtype=operator.dtype.to_real())
         denoiser = SoftThreshold() if denoiser is None else denoiser
+        check_kind("denoiser", denoiser, nn.Module)
         if divergence_free and not hasattr(denoiser, "with_divergence"):
             raise ValueError(
                 f"denoiser is a {type(denoiser).__name__}, which has no method "
@@ -107,7 +111,7 @@ class OAMPNet(UnrolledNet):
             raise ValueError("A is zero; it measures nothing")
         self.relaxation = nn.Parameter(self.eigenvalues.new_zeros(1 if tied else depth))
         self.denoisers = nn.ModuleList(
-            [denoiser] if tied else [copy.deepcopy(denoiser) for _ in range(depth)]
+            copy.deepcopy(denoiser) for _ in range(1 if tied else depth)
         ).to(self.eigenvalues)
         self.layerwise = () if tied else ("relaxation", "denoisers")
 
@@ -193,8 +197,14 @@ class OAMPNet(UnrolledNet):
     def _denoise(self, k: int, r: Tensor, tau: Tensor) -> State:
         denoiser: Any = self._own(self.denoisers, k)
         if not self.divergence_free:
-            return denoiser(r, tau)
-        estimate, slope = denoiser.with_divergence(r, tau)
+            return check_estimate(denoiser(r, tau), r)
+        given = denoiser.with_divergence(r, tau)
+        if not isinstance(given, tuple) or len(given) != 2:
+            raise ValueError(
+                f"denoiser gives a {type(given).__name__} by with_divergence; an estimate and its "
+                "mean slope are needed"
+            )
+        estimate, slope = check_estimate(given[0], r), check_slope(given[1], r)
         slope = slope.clamp(max=1 - torch.finfo(r.dtype).eps ** 0.5)
         # (D − d·r)/(1 − d) in one pass. Under autocast a denoiser has a precision of its own.
         weight = (1 / (1 - slope)).to(tau)
@@ -217,7 +227,7 @@ class OAMPNet(UnrolledNet):
 
 def _nonzero(operator: SensingOperator) -> Tensor:
     # Those of AᴴA that can differ from zero; the others are n − min(m, n) zeros.
-    return operator.eigenvalues[..., -min(operator.shape) :]
+    return sound_eigenvalues(operator)[..., -min(operator.shape) :]
 
 
 def _weighted(values: Tensor, weights: Tensor) -> Tensor:

@@ -1,9 +1,10 @@
 """Learned denoisers: from r = x + an error of standard deviation τ back to x.
 
 A denoiser is a module that is called as `denoiser(r, tau)`, with r (B, n) and tau (B, 1), and
-returns its estimate (B, n). Orthogonal AMP also asks it for `with_divergence(r, tau)`: the same
-estimate, and for each signal the mean slope (1/n) Σ_i ∂x_i/∂r_i, (B, 1). For complex r that is the
-real part of the Wirtinger derivative, ½(∂ Re x/∂ Re r + ∂ Im x/∂ Im r).
+returns its estimate (B, n); those here also take one number ≥ 0 as tau. Orthogonal AMP also asks it
+for `with_divergence(r, tau)`: the same estimate, and for each signal the mean slope
+(1/n) Σ_i ∂x_i/∂r_i, (B, 1). For complex r that is the real part of the Wirtinger derivative,
+½(∂ Re x/∂ Re r + ∂ Im x/∂ Im r).
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from unrolled.checks import check_positive
+from unrolled.checks import check_kind, check_positive
 from unrolled.networks.images import (
     Convolution,
     as_images,
     as_signals,
     check_layers,
+    check_signals,
+    check_tau,
     check_window,
     draw_weights,
     pushforward,
@@ -48,6 +51,8 @@ class SoftThreshold(nn.Module):
         self.factor = nn.Parameter(torch.tensor(float(factor)))
 
     def forward(self, r: Tensor, tau: Tensor) -> Tensor:
+        check_signals(r)
+        tau = check_tau(tau, r)
         return soft_threshold(r, self.factor * tau, nonnegative=self.nonnegative)
 
     def with_divergence(self, r: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
@@ -58,6 +63,7 @@ class SoftThreshold(nn.Module):
         """
         x = self(r, tau)
         if r.is_complex():
+            tau = check_tau(tau, r)
             size = r.abs().clamp(min=torch.finfo(r.dtype).tiny)
             slopes = torch.where(x != 0, 1 - self.factor * tau / (2 * size), 0)
             return x, slopes.mean(1, keepdim=True)
@@ -68,7 +74,8 @@ class ProxNet(nn.Module):
     """A soft threshold and a small network that learns what to add: x = S_{ατ}(r) + τN(r/τ).
 
     It works on r/τ, so that it is equivariant to scale: D(cr, cτ) = cD(r, τ) for c > 0. The last
-    layer of N starts at zero, and ProxNet as the soft threshold.
+    layer of N starts at zero, and ProxNet as the soft threshold. N sees no τ below ε‖r‖_∞, ε the
+    precision, so that τ = 0 is the limit of small τ, of which N makes a map that scales with r.
 
     Of complex signals N sees real and imaginary part as two channels. Their sizes alone would make
     D(e^{iφ}r) = e^{iφ}D(r), as the threshold has it, but hide how the phases of neighbours go
@@ -107,6 +114,7 @@ class ProxNet(nn.Module):
         super().__init__()
         kernel = check_window(image, kernel)
         check_layers(width, layers)
+        check_kind("complex_signals", complex_signals, bool)
         self.image, self.complex_signals = image, complex_signals
         self.threshold = SoftThreshold(factor)
         parts = 2 if complex_signals else 1
@@ -120,9 +128,9 @@ class ProxNet(nn.Module):
         self.register_buffer("signs", random_signs(image, kernel), persistent=False)
 
     def forward(self, r: Tensor, tau: Tensor) -> Tensor:
-        self._check(r)
-        learned = self.network(as_images(r / tau, self.image))
-        return self.threshold(r, tau) + tau * as_signals(learned)
+        tau, unit = self._units(r, tau)
+        learned = self.network(as_images(r / unit, self.image))
+        return self.threshold(r, tau) + unit * as_signals(learned)
 
     def with_divergence(self, r: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
         """The estimate and its mean slope, which for N is ⟨ε, Jε⟩/n with fixed signs ε.
@@ -130,9 +138,9 @@ class ProxNet(nn.Module):
         That is exact when kernel is 1, where the Jacobian J is diagonal, and else what tr(J)/n is
         on average over such signs.
         """
-        self._check(r)
+        tau, unit = self._units(r, tau)
         x, slope = self.threshold.with_divergence(r, tau)
-        images = as_images(r / tau, self.image)
+        images = as_images(r / unit, self.image)
         signs = as_images(self.signs.expand(r.shape), self.image)  # (B, 1, height, width)
         # The real part, and the imaginary one, each moved by itself.
         parts = torch.eye(images.shape[1], dtype=signs.dtype, device=signs.device)
@@ -140,11 +148,17 @@ class ProxNet(nn.Module):
             learned, moved = pushforward(self.network, images, part[:, None, None] * signs)
             change = (part[:, None, None] * signs * moved).sum(1).flatten(1)
             slope = slope + change.mean(1, keepdim=True) / len(parts)
-        return x + tau * as_signals(learned), slope
+        return x + unit * as_signals(learned), slope
 
-    def _check(self, r: Tensor) -> None:
+    def _units(self, r: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
+        # τ, and what N measures r in.
+        check_signals(r)
         if r.is_complex() != self.complex_signals:
             kind = "complex" if r.is_complex() else "real"
             raise ValueError(
                 f"r is {kind}; this ProxNet has complex_signals={self.complex_signals}"
             )
+        tau = check_tau(tau, r)
+        number = torch.finfo(r.dtype)
+        least = number.eps * r.detach().abs().amax(1, keepdim=True)
+        return tau, tau.maximum(least.clamp(min=number.tiny))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from unrolled.checks import check_kind, check_size
 from unrolled.networks.images import as_images, as_signals, check_image, draw_weights
 from unrolled.networks.unrolled import check_fits, own_operator
 from unrolled.precision import KindKeepingModule
 from unrolled.sensing import SensingOperator
+from unrolled.sensing.limits import check_entries
 from unrolled.sensing.real_signals import check_complex
 
 __all__ = ["UNet"]
@@ -60,6 +62,8 @@ class UNet(KindKeepingModule):
         self.real_signals = real_signals
         n = self.operator.shape[1]
         check_image(image)
+        check_size("parameters", parameters)
+        check_entries("parameters", parameters, parameters)
         if image[0] * image[1] != n or min(image) < 4:
             raise ValueError(
                 f"image is {tuple(image)}; sides of at least 4 with height·width = {n} are needed"
@@ -70,13 +74,14 @@ class UNet(KindKeepingModule):
         self.width = _widest(levels, parameters, channels)
         self.network = _layers(self.width, levels, channels)
         draw_weights(self.network, generator)
-        self.network.to(self.operator.dtype.to_real())
+        self.network.to(self.operator.device, self.operator.dtype.to_real())
 
     def forward(self, y: Tensor, *, operator: SensingOperator | None = None) -> Tensor:
         if operator is None:
             operator = self.operator
         else:
-            check_fits(operator, self.operator.shape, self.operator.dtype)
+            check_kind("y", y, Tensor)
+            check_fits(operator, self.operator.shape, self.operator.dtype, len(y))
         return as_signals(self.network(as_images(operator.adjoint(y), self.image)))
 
 
@@ -125,7 +130,11 @@ def _widest(levels: int, budget: int, channels: tuple[int, int]) -> int:
     least = _count(1, levels, channels)
     if least > budget:
         raise ValueError(f"parameters is {budget}; a U-Net of {levels} levels has at least {least}")
-    width = 1
-    while _count(width + 1, levels, channels) <= budget:
-        width += 1
+    width, too_wide = 1, 2
+    while _count(too_wide, levels, channels) <= budget:
+        width, too_wide = too_wide, 2 * too_wide
+    while too_wide - width > 1:
+        middle = (width + too_wide) // 2
+        fits = _count(middle, levels, channels) <= budget
+        width, too_wide = (middle, too_wide) if fits else (width, middle)
     return width

@@ -22,8 +22,18 @@ from unrolled.sensing import (
     stacked,
     with_real_signals,
 )
+from unrolled.sensing.check import check_once
 
-__all__ = ["UnrolledNet", "check_fits", "own_matrix", "own_operator", "segments"]
+__all__ = [
+    "UnrolledNet",
+    "check_fits",
+    "check_layer_count",
+    "own_matrix",
+    "own_operator",
+    "segments",
+]
+
+DEEPEST = 2**16  # layers
 
 T = TypeVar("T", covariant=True)
 
@@ -61,7 +71,7 @@ class UnrolledNet(KindKeepingModule):
 
     Args:
         shape: (m, n) of the operator.
-        depth: K ≥ 1.
+        depth: 1 ≤ K ≤ 2¹⁶.
         checkpoint: how many layers there are in each segment whose inside is recomputed in the
             backward pass instead of stored: one number for all segments (the last one may be
             shorter), or the numbers themselves, which sum to K. None stores everything.
@@ -89,7 +99,7 @@ class UnrolledNet(KindKeepingModule):
         real_signals: bool = False,
     ) -> None:
         super().__init__()
-        check_depth(depth)
+        check_layer_count(depth)
         self.shape, self.depth = (shape[0], shape[1]), depth
         self.real_signals = real_signals
         self.segments = segments(depth, checkpoint)
@@ -99,7 +109,8 @@ class UnrolledNet(KindKeepingModule):
     ) -> Tensor:
         """Estimate x from y, after all K layers or the first `depth` of them."""
         depth = self.depth if depth is None else depth
-        if depth not in range(1, self.depth + 1):
+        check_depth(depth)
+        if depth > self.depth:
             raise ValueError(f"depth is {depth}; 1 ≤ depth ≤ {self.depth} is needed")
         inputs = self._given(y, operator)
         recomputed = bool(self.segments) and torch.is_grad_enabled() and self._may_recompute(y)
@@ -124,7 +135,7 @@ class UnrolledNet(KindKeepingModule):
         They are all kept, with checkpoints too.
         """
         depth = self.depth if depth is None else depth
-        check_depth(depth)
+        check_layer_count(depth)
         inputs = self._given(y, operator)
         state: Any = None
         iterates: list[Tensor] = []
@@ -147,6 +158,7 @@ class UnrolledNet(KindKeepingModule):
             ValueError: net is of another kind or deeper, its layers have of their own what these
                 share, or what it holds is of other shapes.
         """
+        check_kind("net", net, UnrolledNet)
         if type(net) is not type(self) or net.depth > self.depth:
             raise ValueError(
                 f"net is a {type(net).__name__} of depth {net.depth}; a {type(self).__name__} of "
@@ -185,7 +197,7 @@ class UnrolledNet(KindKeepingModule):
         seen = stacked(y) if self.real_signals else y
         if operator is None:
             return self._inputs(seen)
-        check_fits(operator, self.shape, self._measured_dtype())
+        check_fits(operator, self.shape, self._measured_dtype(), len(y))
         operator.check("y", y, self.shape[0])
         return self._adapted(seen, with_real_signals(operator) if self.real_signals else operator)
 
@@ -226,15 +238,23 @@ class UnrolledNet(KindKeepingModule):
 
     def _dtype(self) -> torch.dtype:
         # Of signals. A complex network has real numbers as well, and says which it means.
-        return next(itertools.chain(self.parameters(), self.buffers())).dtype
+        held = itertools.chain(self.parameters(), self.buffers())
+        # A replica on one of many GPUs (nn.DataParallel) has plain tensors for parameters.
+        former = (vars(module).get("_former_parameters", {}) for module in self.modules())
+        return next(itertools.chain(held, *(named.values() for named in former))).dtype
 
 
-def own_operator(A: SensingOperator | Tensor, real_signals: bool = False) -> SensingOperator:
+def own_operator(
+    A: SensingOperator | Tensor, real_signals: bool = False, *, estimates: bool = False
+) -> SensingOperator:
     """What a network holds of A: a copy, so that what is done to the network stays within it.
 
     For signals that are real although A is complex it is the real operator that acts on them.
+    An operator of one's own is tried out, its `lmmse` too if the network asks for `estimates`.
     """
-    operator = copy.deepcopy(any_operator(A))
+    operator = any_operator(A)
+    check_once(operator, estimates=estimates)
+    operator = copy.deepcopy(operator)
     if isinstance(operator, BatchOperator):
         raise ValueError(
             "A is a BatchOperator; a network is made for one A, and takes such an operator with y"
@@ -248,14 +268,27 @@ def own_matrix(A: DenseOperator | Tensor, real_signals: bool = False) -> DenseOp
     return with_real_signals(operator) if real_signals else operator
 
 
-def check_fits(operator: SensingOperator, shape: tuple[int, int], dtype: torch.dtype) -> None:
-    """Require an operator of this shape and dtype in place of another; ValueError otherwise."""
+def check_layer_count(depth: int) -> None:
+    """Require 1 ≤ depth ≤ 2¹⁶ layers, of more of which one would not see the end."""
+    check_depth(depth)
+    if depth > DEEPEST:
+        raise ValueError(f"depth is {depth}; at most {DEEPEST} layers are made")
+
+
+def check_fits(
+    operator: SensingOperator, shape: tuple[int, int], dtype: torch.dtype, rows: int
+) -> None:
+    """Require an operator of this shape and dtype in place of another; ValueError otherwise.
+
+    One of one's own is tried out on as many signals as there are.
+    """
     check_kind("operator", operator, SensingOperator)
     if operator.shape != shape or operator.dtype != dtype:
         raise ValueError(
             f"operator has shape {operator.shape} and dtype {operator.dtype}; {shape} and {dtype} "
             "are needed"
         )
+    check_once(operator, rows=rows)
 
 
 def segments(depth: int, checkpoint: int | Sequence[int] | None) -> tuple[int, ...]:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
-from unrolled.checks import check_floating, check_kind, check_matrix, check_size, check_spectrum
-from unrolled.sensing.operator import SensingOperator, gram_eigenvalues
+from unrolled.checks import (
+    check_floating,
+    check_kind,
+    check_matrix,
+    check_size,
+    check_spectrum,
+    is_traced,
+)
+from unrolled.sensing.limits import check_entries
+from unrolled.sensing.operator import SensingOperator, check_full_precision, gram_eigenvalues
 from unrolled.sensing.transforms import check_power_of_two, hadamard
 
 __all__ = [
@@ -22,6 +30,14 @@ __all__ = [
 ]
 
 
+class _Factors(NamedTuple):
+    # The thin singular value decomposition, and of what: a tensor, in the state that PyTorch counts
+    # (None where it does not count), since a change in place leaves the tensor the same.
+    svd: tuple[Tensor, Tensor, Tensor]
+    A: Tensor
+    state: int | None
+
+
 class _MatrixOperator(SensingOperator):
     # What holds its matrix, or one for each sample, (…, m, n), and factors it once.
 
@@ -29,9 +45,10 @@ class _MatrixOperator(SensingOperator):
 
     def __init__(self, A: Tensor) -> None:
         super().__init__()
-        self.register_buffer("A", A.clone())
+        with torch.inference_mode(False):  # where changes in place are not counted
+            self.register_buffer("A", A.clone())
         self.shape = (A.shape[-2], A.shape[-1])
-        self._factors: tuple[Tensor, Tensor, Tensor] | None = None
+        self._factors: _Factors | None = None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -39,10 +56,18 @@ class _MatrixOperator(SensingOperator):
         return self.A.dtype
 
     def svd(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The thin singular value decomposition A = U diag(s) Vᴴ, computed once: U, s, Vᴴ."""
-        if self._factors is None:
-            if torch.compiler.is_compiling():  # of what is followed, not run, nothing can be kept
-                return torch.linalg.svd(self.A, full_matrices=False)
+        """The thin singular value decomposition A = U diag(s) Vᴴ, computed once: U, s, Vᴴ.
+
+        It is computed anew for another A, also for one that was changed in place. What is compiled
+        takes what there is, and does not look at A.
+        """
+        if torch.compiler.is_compiling() and self._factors is not None:
+            return self._factors.svd
+        if is_traced(self.A):  # of what is followed, not run, nothing can be kept
+            return torch.linalg.svd(self.A, full_matrices=False)
+        check_full_precision(self.dtype)
+        factors = self._factors
+        if factors is None or not self._are_current(factors):
             # The factors outlive the call. Those first asked for in inference mode may be used
             # in training later, and those of a torch.func transform after it: A is constant, so
             # nothing but the transform's wrapper is taken off.
@@ -50,8 +75,8 @@ class _MatrixOperator(SensingOperator):
                 U, singular, Vh = map(
                     torch.func.debug_unwrap, torch.linalg.svd(self.A, full_matrices=False)
                 )
-                self._factors = U, singular, Vh
-        return self._factors
+            factors = self._factors = _Factors((U, singular, Vh), self.A, _state(self.A))
+        return factors.svd
 
     @property
     def eigenvalues(self) -> Tensor:
@@ -61,19 +86,39 @@ class _MatrixOperator(SensingOperator):
     def dense(self) -> Tensor:
         return self.A
 
+    def _are_current(self, factors: _Factors) -> bool:
+        return factors.A is self.A and factors.state == _state(self.A)
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         # Another device takes the factors along; another precision calls for factors of its own.
-        dtype = self.A.dtype
+        factors, dtype = self._factors, self.A.dtype
+        kept = factors is not None and self._are_current(factors)
         super()._apply(fn, recurse)
-        if self._factors is not None:
-            U, singular, Vh = self._factors
-            same = self.A.dtype == dtype
-            self._factors = (fn(U), fn(singular), fn(Vh)) if same else None
+        self._factors = None
+        if factors is not None and kept and self.A.dtype == dtype:
+            U, singular, Vh = factors.svd
+            self._factors = _Factors((fn(U), fn(singular), fn(Vh)), self.A, _state(self.A))
         return self
 
-    def _load_from_state_dict(self, *args: object) -> None:
-        super()._load_from_state_dict(*args)
-        self._factors = None
+    def __getstate__(self) -> dict[str, Any]:
+        kept = self._factors is not None and self._are_current(self._factors)
+        return {**self.__dict__, "_factors": self._factors if kept else None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if self._factors is not None:  # a copy of A starts to count anew
+            self._factors = _Factors(self._factors.svd, self.A, _state(self.A))
+
+
+def check_dense(name: str, A: Tensor) -> None:
+    """Require a tensor that stores all its entries; ValueError naming `name` otherwise."""
+    check_kind(name, A, Tensor)
+    if A.layout != torch.strided:
+        raise ValueError(f"{name} is sparse, {A.layout}; a dense one is needed: {name}.to_dense()")
+
+
+def _state(A: Tensor) -> int | None:
+    return None if A.is_inference() else A._version
 
 
 class DenseOperator(_MatrixOperator):
@@ -88,6 +133,7 @@ class DenseOperator(_MatrixOperator):
     """
 
     def __init__(self, A: Tensor) -> None:
+        check_dense("A", A)
         check_matrix("A", A)
         super().__init__(A)
 
@@ -120,6 +166,7 @@ class BatchOperator(_MatrixOperator):
     """
 
     def __init__(self, A: Tensor) -> None:
+        check_dense("A", A)
         check_matrix("A", A, batch=True)
         super().__init__(A)
 
@@ -164,6 +211,8 @@ def gaussian(
     """
     check_size("m", m)
     check_size("n", n)
+    check_entries("m, n", f"{m}, {n}", m * n)
+    check_kind("unit_columns", unit_columns, bool)
     A = _normal(m, n, generator, dtype) / m**0.5
     if unit_columns:
         A = A / torch.linalg.vector_norm(A, dim=0)
@@ -193,6 +242,8 @@ def with_spectrum(
     n = len(eigenvalues)
     m = n if m is None else m
     check_size("m", m)
+    check_entries("m", m, m * m)
+    check_entries("eigenvalues", f"a vector ({n},)", n * n)
     nonzero = int((eigenvalues > 0).sum())
     if nonzero > m:
         raise ValueError(f"eigenvalues has {nonzero} positive entries; rank is at most m = {m}")
@@ -232,6 +283,7 @@ def identity_hadamard(order: int = 64, *, dtype: torch.dtype = torch.float32) ->
         ValueError: order is none.
     """
     check_power_of_two("order", order)
+    check_entries("order", order, 2 * order**2)
     check_floating(dtype)
     identity = torch.eye(order, dtype=torch.float64)
     return DenseOperator(torch.cat((identity, hadamard(identity)), 1).to(dtype))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from unrolled.checks import check_matrix
-from unrolled.sensing.dense import DenseOperator
+from unrolled.sensing.dense import DenseOperator, check_dense
 from unrolled.sensing.operator import SensingOperator
 
 __all__ = ["KroneckerOperator", "kronecker"]
@@ -80,6 +80,7 @@ def _factor(name: str, A: SensingOperator | Tensor) -> DenseOperator:
         return A
     if isinstance(A, SensingOperator):
         return DenseOperator(A.dense())
+    check_dense(name, A)
     check_matrix(name, A)
     return DenseOperator(A)
 

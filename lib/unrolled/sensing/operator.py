@@ -10,7 +10,7 @@ from unrolled.precision import KindKeepingModule
 from unrolled.sensing.conjugate_gradients import conjugate_gradients
 from unrolled.sensing.largest import largest_eigenvalue
 
-__all__ = ["SensingOperator", "gram_eigenvalues"]
+__all__ = ["SensingOperator", "check_full_precision", "gram_eigenvalues"]
 
 
 def gram_eigenvalues(singular: Tensor, n: int) -> Tensor:
@@ -21,6 +21,15 @@ def gram_eigenvalues(singular: Tensor, n: int) -> Tensor:
     """
     squares = singular**2
     return torch.nn.functional.pad(squares, (0, n - squares.shape[-1])).flip(-1)
+
+
+def check_full_precision(dtype: torch.dtype) -> None:
+    """Require single or double precision, which singular values need; ValueError otherwise."""
+    if torch.finfo(dtype).bits < 32:
+        raise ValueError(
+            f"A has dtype {dtype}, in which there are no singular values; float32 or float64 is "
+            "needed"
+        )
 
 
 class SensingOperator(KindKeepingModule):
@@ -52,7 +61,7 @@ class SensingOperator(KindKeepingModule):
     @property
     def dtype(self) -> torch.dtype:
         """The dtype of signals and measurements."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no dtype")
 
     @property
     def device(self) -> torch.device:
@@ -62,6 +71,7 @@ class SensingOperator(KindKeepingModule):
     @property
     def eigenvalues(self) -> Tensor:
         """The n eigenvalues of H = AᴴA, real, in increasing order, zeros included."""
+        check_full_precision(self.dtype)
         return gram_eigenvalues(torch.linalg.svdvals(self.dense()), self.shape[1])
 
     @property
@@ -109,11 +119,11 @@ class SensingOperator(KindKeepingModule):
 
     def unchecked_forward(self, x: Tensor) -> Tensor:
         """What `forward` computes, without a look at the argument."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no unchecked_forward")
 
     def unchecked_adjoint(self, y: Tensor) -> Tensor:
         """What `adjoint` computes, without a look at the argument."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no unchecked_adjoint")
 
     def unchecked_lmmse(self, r: Tensor, lam: float | Tensor) -> Tensor:
         """What `lmmse` computes, without a look at the arguments."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -133,6 +132,9 @@ class PartialTransform(SensingOperator):
         self, transform: Transform, inverse: Transform, rows: Tensor, n: int, *, dtype: torch.dtype
     ) -> None:
         super().__init__()
+        for name, function in (("transform", transform), ("inverse", inverse)):
+            if not callable(function):
+                raise ValueError(f"{name} is {function!r}; a function of (B, n) is needed")
         check_size("n", n)
         check_floating(dtype)
         check_kind("rows", rows, Tensor)
@@ -214,7 +216,8 @@ def inverse_fft(X: Tensor) -> Tensor:
 
 def _draw_rows(m: int, n: int, generator: torch.Generator) -> Tensor:
     check_size("n", n)
-    if not isinstance(m, Integral) or not 1 <= m <= n:
-        raise ValueError(f"m is {m!r}; an integer with 1 ≤ m ≤ n = {n} is needed")
+    check_size("m", m)
+    if not 1 <= m <= n:
+        raise ValueError(f"m is {m}; an integer with 1 ≤ m ≤ n = {n} is needed")
     check_kind("generator", generator, torch.Generator)
     return torch.randperm(n, generator=generator, device=generator.device)[:m].sort().values
