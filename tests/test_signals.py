@@ -455,3 +455,19 @@ def test_nmse():
     assert nmse(torch.tensor([[0.0, 0.0], [0.0, 4.0]]), x) == pytest.approx(10 * math.log10(9 / 25))
     with pytest.raises(ValueError, match=r"\(2, 3\), \(2, 2\)"):
         nmse(torch.zeros(2, 3), x)
+
+
+def test_nmse_of_complex_signals_and_at_the_ends_of_the_range():
+    x = torch.tensor([[1j, 2.0]])
+    assert float(nmse(torch.zeros(1, 2), x)) == 0
+    assert float(nmse(torch.tensor([[0.0, 2.0]]), x)) == pytest.approx(10 * math.log10(1 / 5))
+    for size in (1e-200, 1e200):
+        loud = torch.full((2, 3), size, dtype=torch.float64)
+        assert float(nmse(0.9 * loud, loud)) == pytest.approx(-20)
+    assert float(nmse(torch.full((2, 3), math.inf), torch.ones(2, 3))) == math.inf
+    with pytest.raises(ValueError, match="x holds NaN"):
+        nmse(torch.ones(1, 2), torch.tensor([[math.nan, 1.0]]))
+    with pytest.raises(ValueError, match=r"x has shape \(0, 2\)"):
+        nmse(torch.ones(0, 2), torch.ones(0, 2))
+    with pytest.raises(ValueError, match="estimate is sparse"):
+        nmse(torch.ones(1, 2).to_sparse(), torch.ones(1, 2))

@@ -13,7 +13,14 @@ from numbers import Integral, Real
 import torch
 from torch import Tensor
 
-from unrolled.checks import check_batch, check_floating, check_kind, check_positive, check_size
+from unrolled.checks import (
+    check_batch,
+    check_dense,
+    check_floating,
+    check_kind,
+    check_positive,
+    check_size,
+)
 
 __all__ = [
     "BernoulliGaussian",
@@ -280,20 +287,26 @@ def nmse(estimate: Tensor, x: Tensor) -> Tensor:
         estimate: (B, n), or (…, B, n) for one error each.
 
     Returns:
-        (…), float64.
+        (…), float64: −∞ where the estimate is exact, and ∞ or NaN where it is not finite.
 
     Raises:
-        ValueError: other shapes, or x = 0.
+        ValueError: other shapes, x = 0, or x not finite.
     """
-    check_kind("estimate", estimate, Tensor)
-    check_kind("x", x, Tensor)
+    check_dense("estimate", estimate)
+    check_dense("x", x)
     if x.ndim != 2 or estimate.shape[-2:] != x.shape:
         shapes = f"{tuple(estimate.shape)}, {tuple(x.shape)}"
         raise ValueError(f"estimate, x have shapes {shapes}; (…, B, n), (B, n) are needed")
-    energy = x.abs().double().square().sum()
-    if energy == 0:
+    if x.numel() == 0:
+        raise ValueError(f"x has shape {tuple(x.shape)}; a batch (B, n) is needed")
+    sizes = x.abs().double()
+    # In units of the largest entry, whose square neither under- nor overflows.
+    if not torch.isfinite(largest := sizes.max()):
+        raise ValueError("x holds NaN or infinite entries; all must be finite")
+    if largest == 0:
         raise ValueError("x is 0, which no error can be measured against; x ≠ 0 is needed")
-    return 10 * torch.log10((estimate - x).abs().double().square().sum((-2, -1)) / energy)
+    error = ((estimate - x).abs().double() / largest).square().sum((-2, -1))
+    return 10 * torch.log10(error / (sizes / largest).square().sum())
 
 
 def _normal(shape: tuple[int, int], generator: torch.Generator) -> Tensor:

@@ -2,12 +2,29 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from unrolled.iterations import gauss_steps
-from unrolled.networks import GradientNet
+from unrolled.networks import (
+    ALISTA,
+    LISTA,
+    LISTACP,
+    FirmProxNet,
+    GradientNet,
+    HyperLISTA,
+    MonteCarloDivergence,
+    OAMPNet,
+    ProxNet,
+    SoftThreshold,
+    TiLISTA,
+    UNet,
+    selection_schedule,
+)
+from unrolled.sensing import gaussian
+from unrolled.signals import BernoulliGaussian
 from unrolled.training import fit, mean_squared_error
 
 SPECTRUM = torch.tensor([1.0, 2.0, 5.0], dtype=torch.float64)
@@ -433,3 +450,286 @@ def test_a_net_that_is_none_is_refused():
 def test_nothing_to_fit_is_refused():
     with pytest.raises(ValueError, match="no parameter"):
         fit(nn.Identity(), (torch.ones(1, 1), torch.ones(1, 1)), steps=1, progress=False)
+
+
+M, N, DEPTH, IMAGE = 30, 60, 6, (6, 10)
+
+
+def sensing(seed=0, dtype=torch.float32):
+    return gaussian(M, N, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def draw_sparse(generator, count=64, operator=None, level=1e-2):
+    operator = sensing() if operator is None else operator
+    x = BernoulliGaussian(N).draw(count, generator, operator.dtype)
+    w = torch.randn(count, M, generator=generator, dtype=operator.dtype)
+    return operator.forward(x) + level * w, x
+
+
+def oamp(denoiser, **options):
+    return OAMPNet(sensing(), DEPTH, noise=1e-4, denoiser=denoiser, **options)
+
+
+EVERY = {
+    "GradientNet": lambda: GradientNet(sensing(), DEPTH),
+    "GradientNet, tied": lambda: GradientNet(sensing(), DEPTH, tied=True),
+    "LISTA": lambda: LISTA(sensing(), DEPTH),
+    "LISTA, tied": lambda: LISTA(sensing(), DEPTH, tied=True),
+    "LISTA, deep": lambda: LISTA(sensing(), 16),
+    "LISTA-CP": lambda: LISTACP(sensing(), DEPTH),
+    "LISTA-CP, deep": lambda: LISTACP(sensing(), 16),
+    "LISTA-CPSS": lambda: LISTACP(sensing(), DEPTH, selection=selection_schedule(DEPTH)),
+    "TiLISTA": lambda: TiLISTA(sensing(), DEPTH),
+    "ALISTA": lambda: ALISTA(sensing(), DEPTH),
+    "ALISTA, a threshold an entry": lambda: ALISTA(sensing(), DEPTH, penalty=torch.full((N,), 0.1)),
+    "HyperLISTA": lambda: HyperLISTA(sensing(), DEPTH),
+    "OAMP, soft": lambda: oamp(SoftThreshold()),
+    "OAMP, ProxNet": lambda: oamp(ProxNet()),
+    "OAMP, ProxNet on images": lambda: oamp(ProxNet(image=IMAGE), tied=True),
+    "OAMP, FirmProxNet": lambda: oamp(FirmProxNet(threshold=0.1), divergence_free=False),
+    "OAMP, Monte Carlo": lambda: oamp(MonteCarloDivergence(SoftThreshold(), N)),
+    "UNet": lambda: UNet(sensing(), image=IMAGE, parameters=3000),
+}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_defaults_improve_every_network(name):
+    net, (y, x) = EVERY[name](), draw_sparse(torch.Generator().manual_seed(1), 300)
+    with torch.no_grad():
+        before = float(mean_squared_error(net(y), x))
+    generator = torch.Generator().manual_seed(2)
+    history = fit(net, draw_sparse, steps=40, generator=generator, progress=False)
+    with torch.no_grad():
+        after = float(mean_squared_error(net(y), x))
+    assert after < before
+    assert history.stopped == "steps"
+    assert history.best_step == 40
+    assert max(history.loss) < 3 * history.loss[0]
+
+
+@pytest.mark.parametrize("given", ["validation", "batch_size", "function", "batches", "pair"])
+def test_a_loss_that_grows_is_said_and_the_start_held_again(given):
+    pair = draw_sparse(torch.Generator().manual_seed(1), 64)
+    data, options = {
+        "validation": (pair, {"validation": pair, "validate_every": 2}),
+        "batch_size": (pair, {"batch_size": 16}),
+        "function": (draw_sparse, {}),
+        "batches": ([pair, pair], {}),
+        "pair": (pair, {}),
+    }[given]
+    for lr, stopped in ((10.0, "no better"), (1e-3, "steps")):
+        net = LISTACP(sensing(), DEPTH)
+        start = [p.detach().clone() for p in net.parameters()]
+        generator = torch.Generator().manual_seed(0)
+        history = fit(net, data, steps=20, lr=lr, generator=generator, progress=False, **options)
+        best = min(history.validation, key=history.validation.get)
+        assert (history.stopped, history.best_step) == (stopped, best)
+        assert (best == 0) == (stopped == "no better")
+        assert {0, 20} <= history.validation.keys()
+        unchanged = [torch.equal(a, b) for a, b in zip(start, net.parameters(), strict=True)]
+        assert all(unchanged) == (best == 0)
+
+
+def test_the_start_is_measured_as_it_is():
+    net, data = net_and_data()
+    start = float(mean_squared_error(net(data[0]), data[1]).detach())
+    other = (data[0], 0.5 * data[1])
+    history = fit(net, data, steps=4, validation=other, validate_every=2, progress=False)
+    assert list(history.validation) == [0, 2, 4]
+    assert history.loss[0] == pytest.approx(start)
+    assert history.validation[0] != pytest.approx(start)
+
+
+class Killing:
+    """A callback that ends a run."""
+
+    def __call__(self, step, loss):
+        if step == 5:
+            raise Killed
+
+
+def coupled(seed=0, dtype=torch.float32, **options):
+    return LISTACP(sensing(seed, dtype), DEPTH, **options)
+
+
+def noisy(level):
+    return lambda generator: draw_sparse(generator, level=level)
+
+
+PAIR = draw_sparse(torch.Generator().manual_seed(1), 8)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        ((coupled(), PAIR), (coupled(1), PAIR), r"net\.A is .* other entries"),
+        (
+            (coupled(), PAIR),
+            (coupled(dtype=torch.float64), tuple(part.double() for part in PAIR)),
+            r"data is .*float64.* began with .*float32",
+        ),
+        (
+            (coupled(), PAIR),
+            (coupled(selection=selection_schedule(DEPTH)), PAIR),
+            r"net\.counts is \[0, 1, 2",
+        ),
+        (
+            (oamp(SoftThreshold()), PAIR),
+            (OAMPNet(sensing(), DEPTH, noise=2e-4), PAIR),
+            r"net\.noise is 0\.0002, but .* began with 0\.0001",
+        ),
+        (
+            (oamp(SoftThreshold()), PAIR),
+            (OAMPNet(sensing(1), DEPTH, noise=1e-4), PAIR),
+            r"net\.(operator\.A|eigenvalues) is .* other entries",
+        ),
+        ((coupled(), PAIR), (coupled(), (PAIR[0], -PAIR[1])), r"data is .* other entries"),
+        ((coupled(), noisy(1e-2)), (coupled(), noisy(2e-2)), r"data is .* other entries"),
+        ((coupled(), PAIR), (coupled(nonnegative=True), PAIR), r"net\.nonnegative is True"),
+        ((coupled(), PAIR), (TiLISTA(sensing(), DEPTH), PAIR), r"trained is"),
+    ],
+    ids=["A", "dtype", "selection", "noise", "operator", "data", "function", "sign", "kind"],
+)
+def test_a_checkpoint_is_of_one_network_and_its_data(tmp_path, before, after, sentence):
+    def run(net, data, **options):
+        generator = torch.Generator().manual_seed(0)
+        options |= {"checkpoint": tmp_path / "run.pt", "checkpoint_every": 2, "progress": False}
+        return fit(net, data, steps=8, generator=generator, **options)
+
+    with pytest.raises(Killed):
+        run(*before, callback=Killing())
+    held = [p.detach().clone() for p in after[0].parameters()]
+    with pytest.raises(ValueError, match=sentence):
+        run(*after)
+    assert all(torch.equal(a, b) for a, b in zip(held, after[0].parameters(), strict=True))
+    assert len(run(*before).loss) == 8
+
+
+def test_a_checkpoint_allows_for_rounding_and_for_what_the_run_itself_moves(tmp_path):
+    options = {"steps": 8, "checkpoint_every": 2, "progress": False, "lr": 1e-3}
+    fit(coupled(), PAIR, checkpoint=tmp_path / "a.pt", **options)
+    again = coupled()
+    again.A.mul_(1 + 1e-6)
+    fit(again, (PAIR[0] * (1 + 1e-6), PAIR[1]), checkpoint=tmp_path / "a.pt", **options)
+
+    net = nn.Sequential(nn.Linear(M, N), nn.BatchNorm1d(N))
+    with pytest.raises(Killed):
+        fit(net, PAIR, checkpoint=tmp_path / "b.pt", callback=Killing(), **options)
+    assert len(fit(net, PAIR, checkpoint=tmp_path / "b.pt", **options).loss) == 8
+
+
+@pytest.mark.parametrize("content", ["truncated", "empty", "junk", "folder", "number"])
+def test_a_file_that_is_no_checkpoint_is_named(tmp_path, content):
+    path = tmp_path / "run.pt"
+    net, data = net_and_data()
+    options = {"steps": 3, "checkpoint": path, "progress": False}
+    fit(net, data, **options)
+    whole = path.read_bytes()
+    path.unlink()
+    if content == "folder":
+        path.mkdir()
+    elif content == "number":
+        torch.save(3, path)
+    else:
+        contents = {"truncated": whole[: len(whole) // 2], "empty": b"", "junk": b"\x80junk" * 50}
+        path.write_bytes(contents[content])
+    with pytest.raises(ValueError, match=r"^checkpoint is .*run\.pt, which"):
+        fit(net, data, **options)
+
+
+class Moody(nn.Module):
+    """Drops out and keeps statistics, and notes in which mode it is called."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(M, N), nn.BatchNorm1d(N), nn.Dropout(0.5))
+        self.frozen = nn.Dropout(0.9).eval()
+        self.modes = []
+
+    def forward(self, y):
+        self.modes.append((self.layers.training, self.frozen.training, torch.is_grad_enabled()))
+        return self.frozen(self.layers(y))
+
+
+def test_measurements_drop_nothing_and_teach_no_statistics():
+    torch.manual_seed(0)
+    net, (y, x) = Moody(), PAIR
+    means = []
+
+    def callback(step, loss):
+        means.append(net.layers[1].running_mean.clone())
+
+    options = {"steps": 4, "lr": 1e-3, "callback": callback, "progress": False}
+    history = fit(net, (y, x), validation=(100 + y, x), validate_every=2, **options)
+    training, judging = (True, False, True), (False, False, False)
+    assert net.modes == [judging, training, training, judging, training, training, judging]
+    assert net.layers.training
+    assert not net.frozen.training
+    assert float(means[-1].abs().max()) < 10  # of validation data it would be far larger
+    net.eval()
+    with torch.no_grad():
+        found = float(mean_squared_error(net(100 + y), x))
+    assert found == pytest.approx(history.validation[history.best_step])
+
+
+def test_complex_errors_are_sizes():
+    estimate, x = torch.tensor([[0, 1j]]), torch.zeros(1, 2, dtype=torch.complex64)
+    error = mean_squared_error(estimate, x)
+    assert float(error) == 1
+    assert not error.is_complex()
+    A = torch.randn(M, N, generator=torch.Generator().manual_seed(0), dtype=torch.complex64) / M
+    x = torch.randn(50, N, generator=torch.Generator().manual_seed(1), dtype=torch.complex64)
+    net = LISTACP(A, 4)
+    history = fit(net, (x @ A.T, x), steps=20, progress=False)
+    assert history.stopped == "steps"
+    assert 0 < history.loss[-1] < history.loss[0]
+
+
+@pytest.mark.parametrize("kind", [np.float64, torch.tensor])
+def test_numbers_may_be_of_numpy_or_torch(kind, tmp_path):
+    net, data = net_and_data()
+    other = GradientNet(net.operator, steps=net.steps.detach())
+    numbers = {"lr": 2**-7, "decay": 0.5, "clip": 1.0}
+    fit(net, data, steps=5, progress=False, **numbers)
+    given = {name: kind(number) for name, number in numbers.items()}
+    options = {"checkpoint": tmp_path / "run.pt", "progress": False}
+    fit(other, data, steps=np.int64(5), checkpoint_every=np.int64(2), **given, **options)
+    assert torch.equal(net.steps, other.steps)
+    assert len(fit(other, data, steps=5, checkpoint_every=2, **numbers, **options).loss) == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"steps": 10**9}, "steps is 1000000000; at most"),
+        ({"steps": True}, "steps is True; an integer"),
+        ({"decay": "1"}, "decay is '1'"),
+        ({"decay": 2}, "decay is 2"),
+        ({"lr": True}, "lr is True"),
+        ({"loss": "square"}, "loss is 'square'; a function"),
+        ({"callback": 3}, "callback is 3; a function"),
+        ({"generator": 3}, "generator is a int; a Generator"),
+        ({"device": "nowhere"}, "device is 'nowhere', which is not there"),
+        ({"device": 3.5}, "device is 3.5, which is not there"),
+        ({"checkpoint": 3}, "checkpoint is a int"),
+        ({"progress": None}, "progress is None; True or False"),
+        ({"data": int}, "data is a type"),
+        ({"data": (torch.ones(2, 3).to_sparse(), torch.ones(2, 3))}, "y of data is sparse"),
+    ],
+)
+def test_arguments_of_other_kinds_are_refused(change, sentence):
+    net, data = net_and_data()
+    arguments = {"data": data, "steps": 3, "progress": False} | change
+    with pytest.raises(ValueError, match=sentence):
+        fit(net, arguments.pop("data"), **arguments)
+
+
+def test_the_error_of_no_batch_is_refused():
+    for estimate, x, sentence in (
+        (None, torch.ones(1, 1), "estimate is a NoneType"),
+        (torch.ones(1, 1), 3.0, "x is a float"),
+        (torch.ones(0, 1), torch.ones(0, 1), r"x has shape \(0, 1\)"),
+        (torch.tensor(1.0), torch.tensor(1.0), r"x has shape \(\)"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            mean_squared_error(estimate, x)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from unrolled.networks import ALISTA, LISTACP, GradientNet, OAMPNet, ProxNet
+from unrolled.networks import ALISTA, LISTACP, GradientNet, OAMPNet, ProxNet, UnrolledNet
 from unrolled.sensing import gaussian
 from unrolled.training import History, fit_layerwise
 
@@ -23,6 +23,53 @@ def train(net, **options):
     schedule = {"alone": 5, "together": 5, "final": 5, "lr": 1e-2} | options
     generator = torch.Generator().manual_seed(1)
     return fit_layerwise(net, draw, generator=generator, progress=False, **schedule)
+
+
+class Normalised(UnrolledNet):
+    """Layers that keep statistics: x ← N_k(x + ηAᵀ(y − Ax)) with a BatchNorm N_k of their own."""
+
+    layerwise = ("norms",)
+
+    def __init__(self, A, depth):
+        super().__init__(A.shape, depth)
+        self.operator = A
+        self.norms = nn.ModuleList(nn.BatchNorm1d(A.shape[1]) for _ in range(depth))
+
+    def _first(self, y):
+        return self.norms[0](self.operator.adjoint(y))
+
+    def _layer(self, k, x, y):
+        return self.norms[k](x + 0.2 * self.operator.adjoint(y - self.operator.forward(x)))
+
+
+def test_layers_that_rest_learn_no_statistics():
+    net, seen = Normalised(operator(), 2), []
+
+    def callback(step, loss):
+        seen.append([norm.running_mean.clone() for norm in net.norms])
+
+    y, x = draw(torch.Generator().manual_seed(5))
+    histories = train(net, alone=3, together=3, final=0, callback=callback, validation=(y, x))
+    assert [len(history.loss) for history in histories] == [3, 3, 3]
+    first = [means[0] for means in seen]
+    assert all(torch.equal(first[3], mean) for mean in first[4:6])
+    assert not torch.equal(first[1], first[2])
+    assert not torch.equal(seen[3][1], seen[5][1])
+    assert not torch.equal(first[6], first[8])  # together both learn
+    assert all(module.training for module in net.modules())
+
+
+def test_a_stage_never_leaves_the_network_worse_than_it_came():
+    y, x = draw(torch.Generator().manual_seed(2))
+    for lr in (10.0, None):
+        net = LISTACP(operator(), 3)
+        with torch.no_grad():
+            before = float((net(y) - x).square().sum())
+        histories = train(net, lr=lr, alone=0, together=0, final=20, validation=(y, x))
+        with torch.no_grad():
+            after = float((net(y) - x).square().sum())
+        assert histories[0].stopped == ("steps" if lr is None else "no better")
+        assert after < before if lr is None else after == before
 
 
 @pytest.mark.parametrize("build", [ALISTA, LISTACP])
@@ -190,7 +237,7 @@ def test_a_stage_that_patience_stopped_is_not_lost(tmp_path):
         return net.thresholds.detach().clone(), histories, steps
 
     whole, histories, _ = run(tmp_path / "whole")
-    assert histories[0].stopped == "patience"
+    assert len(histories[0].loss) < 30  # patience, of which a stage without improvement says so
     for kill_in in (1, 2):
         folder = tmp_path / f"killed-{kill_in}"
         with pytest.raises(Killed):

@@ -100,8 +100,12 @@ def test_a_loss_that_is_finite_nowhere_is_named():
         ({"starts": -1}, "starts is -1"),
         ({"evaluations": 0}, "evaluations is 0"),
         ({"parameter": nn.Parameter(torch.zeros(2))}, "parameter is not one of net's"),
-        ({"grid": [(1.0,), (-1.0,)]}, "finite numbers ≥ 0"),
-        ({"grid": [(1.0,), (math.nan,)]}, "finite numbers ≥ 0"),
+        ({"grid": [(1.0,), (-1.0,)]}, "0 ≤ grid < ∞ is needed"),
+        ({"grid": [(1.0,), (math.nan,)]}, "0 ≤ grid < ∞ is needed"),
+        ({"grid": 3}, "grid is 3; for each number a row"),
+        ({"grid": [range(2000), range(2000)]}, "grid has 4,000,000 combinations"),
+        ({"net": None}, "net is a NoneType"),
+        ({"parameter": None}, "parameter is not one of net's"),
         ({"data": None}, "data is a NoneType"),
         ({"data": (torch.ones(1, 2), torch.ones(1, 2))}, "x has shape"),
         ({"data": (torch.full((1, 2), math.nan), torch.ones(1, 2))}, "data holds NaN"),
@@ -109,9 +113,9 @@ def test_a_loss_that_is_finite_nowhere_is_named():
 )
 def test_bad_input_is_refused(change, sentence):
     net, y = Affine(), torch.ones(1, 2, dtype=torch.float64)
-    arguments = {"data": (y, y), "parameter": net.c, "grid": [(1.0,), (1.0,)]} | change
+    arguments = {"net": net, "data": (y, y), "parameter": net.c, "grid": [(1.0,), (1.0,)]} | change
     with pytest.raises(ValueError, match=sentence):
-        search(net, **arguments)
+        search(**arguments)
 
 
 def test_more_starts_and_evaluations_never_do_worse():

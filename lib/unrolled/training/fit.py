@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -14,14 +15,27 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from unrolled.checks import check_positive, check_size
-from unrolled.training.checkpoint import check_settings, load, save
+from unrolled.checks import (
+    check_callable,
+    check_dense,
+    check_flag,
+    check_kind,
+    check_number,
+    check_positive,
+    check_size,
+)
+from unrolled.training.checkpoint import check_settings, description, load, save, sketch
 
 __all__ = ["History", "fit", "mean_squared_error"]
 
 Batch = tuple[Tensor, Tensor]
 Data = Batch | Callable[[torch.Generator], Batch] | Iterable[Batch]
 Loss = Callable[[Tensor, Tensor], Tensor]
+
+# How much of its size a parameter moves in a step of Adam, and how far one that starts at zero.
+RELATIVE, ABSOLUTE = 1e-2, 1e-3
+# Rows of a pair that stand in for validation data.
+ROWS = 1024
 
 
 @dataclass
@@ -30,10 +44,12 @@ class History:
 
     Attributes:
         loss: training loss of each step.
-        validation: loss by step at which it was measured.
-        best_step: the step whose parameters the network holds at the end (the last one without
-            validation data).
-        stopped: why the fit ended: "steps" or "patience".
+        validation: loss by step at which it was measured, 0 for the start, on validation data; or
+            without them at the start and the end, on the first 1024 rows of a pair (all if every
+            step takes all), or on the first batch.
+        best_step: the one of these with the least loss, whose parameters the network holds.
+        stopped: why the fit ended, "steps" or "patience"; or "no better", if no loss measured was
+            below that of the start, which the network holds again then.
     """
 
     loss: list[float] = field(default_factory=list)
@@ -48,7 +64,7 @@ def fit(
     *,
     steps: int,
     loss: Loss | None = None,
-    lr: float = 1e-2,
+    lr: float | None = None,
     decay: float = 1.0,
     batch_size: int | None = None,
     validation: Batch | None = None,
@@ -65,7 +81,9 @@ def fit(
     """Minimise a loss of net(y) and x, the squared error by default, over `net` by Adam.
 
     Same inputs and generator give the same result on the same platform. The loss is read at every
-    step, so that the first that is not finite stops the run; a GPU waits for that.
+    step, so that the first that is not finite stops the run; a GPU waits for that. The start is
+    measured too, and the network is never left worse than it by what is measured (`History`). It is
+    measured in `eval()`; in training each module is in the mode that it came in.
 
     Args:
         data: (y, x) of shapes (N, m), (N, n); or a function that draws a fresh batch from a
@@ -75,30 +93,51 @@ def fit(
         steps: Adam steps in all, ≥ 1, those before a resumption included.
         loss: loss(net(y), x), a scalar; None is `mean_squared_error`.
         lr, decay: the learning rate, which falls along half a cosine from lr at the first step
-            towards lr·decay, which it would reach one step after the last.
+            towards lr·decay, which it would reach one step after the last. By default each tensor
+            has its own, a hundredth of the root mean square of its entries at the start and 10⁻³
+            where that is 0: one number cannot suit matrices of every size and thresholds alike.
         batch_size: rows drawn with replacement at each step; None takes all N.
         validation: (y, x) on which the loss is measured every `validate_every` steps; the best
-            parameters are restored at the end, and `patience` measurements without improvement
-            stop.
+            parameters are restored at the end, those of the start included, and `patience`
+            measurements without improvement stop.
         clip: the largest norm that the gradient may have, 0 < clip < ∞; a longer one is shortened.
         generator: draws batches; needed for a function or a batch size.
         checkpoint: file that keeps parameters, optimiser, generator, history and settings; written
             atomically every `checkpoint_every` steps and at the end, and resumed from when it
-            exists, on whatever device. A resumed run goes on with the settings that it began with,
-            `steps` too, on which every learning rate depends; to train for longer, begin another
-            file.
+            exists, on whatever device. A resumed run goes on with the settings, the data and the
+            kind of network that it began with, A and all else that does not learn included, and
+            with its `steps`, on which every learning rate depends; to train for longer, begin
+            another file. Of data from a function one batch is compared, of an iterable nothing.
         callback: called as callback(step, loss) after each step.
 
     Raises:
         ValueError: data that are empty, not finite or unlike net(y) in shape or dtype, an iterator
-            that ends before the last step, a loss that is no scalar, impossible settings, or
-            settings that a checkpoint did not begin with.
+            that ends before the last step, a loss that is no scalar, impossible settings,
+            settings that a checkpoint did not begin with, or a file that is none.
         FloatingPointError: the loss is NaN or infinite; it names the step and the parameters that
             are not finite.
     """
-    _check_settings(steps, lr, decay, batch_size, validate_every, patience, clip, checkpoint_every)
-    if not isinstance(net, nn.Module):
-        raise ValueError(f"net is a {type(net).__name__}; a torch.nn.Module is needed")
+    check_kind("net", net, nn.Module)
+    _check_counts(
+        steps=steps,
+        batch_size=batch_size,
+        validate_every=validate_every,
+        patience=patience,
+        checkpoint_every=checkpoint_every,
+    )
+    lr = None if lr is None else check_positive("lr", lr)
+    clip = None if clip is None else check_positive("clip", clip)
+    decay = check_number("decay", decay)
+    if not 0 <= decay <= 1:
+        raise ValueError(f"decay is {decay}; 0 ≤ decay ≤ 1 is needed")
+    for name, function in {"loss": loss, "callback": callback}.items():
+        if function is not None:
+            check_callable(name, function)
+    if generator is not None:
+        check_kind("generator", generator, torch.Generator)
+    if checkpoint is not None:
+        check_kind("checkpoint", checkpoint, (str, Path))
+    check_flag("progress", progress)
     loss = mean_squared_error if loss is None else loss
     kind = _kind(data)
     if kind != "a pair" and batch_size is not None:
@@ -106,8 +145,10 @@ def fit(
     sampled = kind == "a function" or batch_size is not None
     if sampled and generator is None:
         raise ValueError("generator is missing; drawing batches needs an explicit torch.Generator")
-    device = torch.device(device) if device is not None else _device_of(net)
+    device = _device_of(net) if device is None else place(device)
     net.to(device)
+    if kind == "a pair":
+        data = check_pair("data", cast(Batch, data), device)
     batches = _batches(kind, data, batch_size, generator, device)
     if validation is not None:
         validation = check_pair("validation", validation, device)
@@ -118,74 +159,117 @@ def fit(
     if not trained:
         raise ValueError("net has no parameter that requires a gradient; there is nothing to fit")
     parameters = list(trained.values())
-    optimiser = torch.optim.Adam(parameters, lr=lr, fused=True)
-    # What the result depends on, as far as words and numbers can say it.
-    settings: dict[str, object] = {
-        "steps": steps,
-        "lr": lr,
-        "decay": decay,
-        "batch_size": batch_size,
-        "validate_every": validate_every,
-        "patience": patience,
-        "clip": clip,
-        "data": _shapes(cast(Batch, data)) if kind == "a pair" else kind,
-        "loss": getattr(loss, "__qualname__", type(loss).__qualname__),
-        "validation": None if validation is None else _shapes(validation),
-        "generator": generator.device.type if sampled and generator is not None else None,
-        "trained": list(trained),
-    }
-    path = Path(checkpoint) if checkpoint else None
-    run = _Run(net, loss, optimiser, generator, settings, path)
-    run.resume()
+    fused = all(parameter.is_floating_point() for parameter in parameters)  # complex ones cannot
+    optimiser = torch.optim.Adam(_groups(parameters, lr), fused=fused)
+    run = _Run(net, loss, optimiser, generator if sampled else None)
+    if checkpoint is not None:
+        # What the result depends on, as far as words and numbers can say it.
+        settings: dict[str, object] = {
+            "steps": int(steps),
+            "lr": lr,
+            "decay": decay,
+            "batch_size": _integer(batch_size),
+            "validate_every": int(validate_every),
+            "patience": _integer(patience),
+            "clip": clip,
+            "loss": getattr(loss, "__qualname__", type(loss).__qualname__),
+            "validation": None if validation is None else _sketches(validation),
+            "generator": generator.device.type if sampled and generator is not None else None,
+            "trained": list(trained),
+            "data": kind if kind != "a pair" else _sketches(cast(Batch, data)),
+        }
+        draw = cast(Callable[[torch.Generator], Batch], data) if kind == "a function" else None
+        run.resume(Path(checkpoint), settings | description(net), draw)
 
     history = run.history
+    if validation is not None:
+        run.judge = validation
+    elif kind == "a pair":
+        rows = slice(None if batch_size is None else ROWS)
+        y, x = cast(Batch, data)
+        run.judge = y[rows], x[rows]
+    if run.judge is not None and not history.validation:
+        run.measure(0)
     start = len(history.loss)
     for step in tqdm(range(start, steps), initial=start, total=steps, disable=not progress):
         if history.stopped == "patience":
             break
         y, x = _next(batches, step, steps)
+        if run.judge is None:
+            run.judge = run.first = y, x
+            run.measure(0)
+        share = decay + (1 - decay) * (1 + math.cos(math.pi * step / steps)) / 2
         for group in optimiser.param_groups:
-            group["lr"] = lr * (decay + (1 - decay) * (1 + math.cos(math.pi * step / steps)) / 2)
+            group["lr"] = group["rate"] * share
         optimiser.zero_grad(set_to_none=True)
         value = _scalar(loss(net(y), x))
         # Before the step, which would spread a NaN to all that it touches.
         history.loss.append(_finite(float(value.detach()), step, net, y))
         value.backward()
+        for parameter in parameters:  # Adam sees complex numbers as pairs, not conjugated lazily
+            if parameter.grad is not None and parameter.grad.is_conj():
+                parameter.grad = parameter.grad.resolve_conj()
         if clip is not None:
             nn.utils.clip_grad_norm_(parameters, clip)
         optimiser.step()
         if callback is not None:
             callback(step, history.loss[-1])
-        if validation is not None and ((step + 1) % validate_every == 0 or step + 1 == steps):
-            run.validate(step + 1, validation)
+        due = validation is not None and (step + 1) % validate_every == 0
+        if due or step + 1 == steps:
+            run.measure(step + 1)
             since = [at for at in history.validation if at > history.best_step]
             if patience is not None and len(since) >= patience:
                 history.stopped = "patience"
         ends = step + 1 == steps or history.stopped == "patience"
         if (step + 1) % checkpoint_every == 0 or ends:
             run.save()
-    run.restore_best()
+    run.finish()
     return history
 
 
 def mean_squared_error(estimate: Tensor, x: Tensor) -> Tensor:
     """The loss (1/B) Σ ‖estimate − x‖² of a batch of B rows, a scalar.
 
-    The squares are summed over the entries of a row and averaged over the rows only.
+    The squares |·|² are summed over the entries of a row, real or complex, and averaged over the
+    rows only.
 
     Raises:
-        ValueError: they differ in shape or dtype.
+        ValueError: they are no batches, or differ in shape or dtype.
     """
+    check_kind("estimate", estimate, Tensor)
+    check_kind("x", x, Tensor)
+    if x.ndim == 0 or len(x) == 0:
+        raise ValueError(f"x has shape {tuple(x.shape)}; a batch (B, n) is needed")
     if estimate.shape != x.shape or estimate.dtype != x.dtype:
         raise ValueError(
             f"x has shape {tuple(x.shape)} and dtype {x.dtype}; the estimate has "
             f"{tuple(estimate.shape)} and {estimate.dtype}, and both must agree"
         )
-    return (estimate - x).square().sum() / len(x)
+    error = estimate - x
+    if error.is_complex():
+        return (error.real.square() + error.imag.square()).sum() / len(x)
+    return error.square().sum() / len(x)
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """All modules in `eval()`, where nothing is dropped and no statistic learns; and back again."""
+    modes = [(module, module.training) for module in net.modules()]
+    net.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 class _Run:
-    """The state of a fit that a checkpoint keeps."""
+    """The state of a fit that a checkpoint keeps.
+
+    Attributes:
+        judge: the batch on which the network is measured; None until it is known.
+        first: the first batch, where that judges.
+    """
 
     def __init__(
         self,
@@ -193,30 +277,31 @@ class _Run:
         loss: Loss,
         optimiser: torch.optim.Optimizer,
         generator: torch.Generator | None,
-        settings: dict[str, object],
-        path: Path | None,
     ) -> None:
         self.net, self.loss, self.optimiser, self.generator = net, loss, optimiser, generator
-        self.settings, self.path = settings, path
+        self.path: Path | None = None
+        self.settings: dict[str, object] = {}
         self.history = History()
-        self.best: dict[str, Tensor] | None = None
+        self.judge: Batch | None = None
+        self.first: Batch | None = None
+        self.best: dict[str, Tensor] = {}
+        self.began = generator.get_state() if generator else None
 
-    def validate(self, step: int, validation: Batch) -> None:
-        with torch.no_grad():
-            y, x = validation
+    def measure(self, step: int) -> None:
+        assert self.judge is not None
+        y, x = self.judge
+        with torch.no_grad(), evaluating(self.net):
             loss = _finite(float(_scalar(self.loss(self.net(y), x))), step, self.net, y)
         history = self.history
-        best = min(history.validation.values(), default=math.inf)
-        history.validation[step] = loss
-        if loss < best:
+        if loss < min(history.validation.values(), default=math.inf):
             history.best_step = step
             self.best = {name: p.detach().clone() for name, p in self.net.state_dict().items()}
+        history.validation[step] = loss
 
-    def restore_best(self) -> None:
-        if self.best is not None:
-            self.net.load_state_dict(self.best)
-        else:
-            self.history.best_step = len(self.history.loss)
+    def finish(self) -> None:
+        self.net.load_state_dict(self.best)
+        if self.history.best_step == 0:
+            self.history.stopped = "no better"
 
     def save(self) -> None:
         if self.path is None:
@@ -226,49 +311,65 @@ class _Run:
             "best": self.best,
             "optimiser": self.optimiser.state_dict(),
             "generator": self.generator.get_state() if self.generator else None,
+            "began": self.began,
+            "first": self.first,
             "history": asdict(self.history),
             "settings": self.settings,
         }
         save(state, self.path)
 
-    def resume(self) -> None:
-        if self.path is None or not self.path.exists():
+    def resume(
+        self,
+        path: Path,
+        settings: dict[str, object],
+        draw: Callable[[torch.Generator], Batch] | None,
+    ) -> None:
+        """Keep a file, and go on from what it holds if it is there."""
+        self.path, self.settings = path, settings
+        state = load(path) if path.exists() else None
+        if state and state["settings"].get("generator") == settings["generator"]:
+            self.began = state.get("began")
+        if draw is not None and self.generator is not None and self.began is not None:
+            # The first batch, drawn as at the beginning.
+            now = self.generator.get_state()
+            self.generator.set_state(self.began)
+            batch = check_pair("data", draw(self.generator), torch.device("cpu"))
+            self.generator.set_state(now)
+            settings["data"] = ["a function that draws", *_sketches(batch)]
+        if state is None:
             return
-        state = load(self.path)
-        check_settings(self.settings, state, self.path)
+        check_settings(settings, state, path)
         self.net.load_state_dict(state["net"])
         self.optimiser.load_state_dict(state["optimiser"])
         if self.generator is not None and state["generator"] is not None:
             self.generator.set_state(state["generator"])
+        if state["first"] is not None:
+            y, x = (part.to(_device_of(self.net)) for part in state["first"])
+            self.judge = self.first = y, x
         self.best = state["best"]
         self.history = History(**state["history"])
 
 
-def _check_settings(
-    steps: int,
-    lr: float,
-    decay: float,
-    batch_size: int | None,
-    validate_every: int,
-    patience: int | None,
-    clip: float | None,
-    checkpoint_every: int,
-) -> None:
-    counts = {
-        "steps": steps,
-        "batch_size": batch_size,
-        "validate_every": validate_every,
-        "patience": patience,
-        "checkpoint_every": checkpoint_every,
-    }
+def _groups(parameters: list[nn.Parameter], lr: float | None) -> list[dict[str, Any]]:
+    """What Adam moves at one rate: all parameters, or without a rate each at its own."""
+    if lr is not None:
+        return [{"params": parameters, "lr": lr, "rate": lr}]
+    groups = []
+    for parameter in parameters:
+        size = float(parameter.detach().abs().double().square().mean().sqrt())
+        rate = RELATIVE * size if size > 0 else ABSOLUTE
+        groups.append({"params": [parameter], "lr": rate, "rate": rate})
+    return groups
+
+
+def _check_counts(**counts: int | None) -> None:
     for name, count in counts.items():
         if count is not None:
             check_size(name, count)
-    check_positive("lr", lr)
-    if not 0 <= decay <= 1:
-        raise ValueError(f"decay is {decay}; 0 ≤ decay ≤ 1 is needed")
-    if clip is not None:
-        check_positive("clip", clip)
+
+
+def _integer(count: int | None) -> int | None:
+    return None if count is None else int(count)
 
 
 def check_pair(name: str, batch: Batch, device: torch.device) -> Batch:
@@ -279,6 +380,8 @@ def check_pair(name: str, batch: Batch, device: torch.device) -> Batch:
     if len(pair) != 2 or not all(isinstance(part, Tensor) and part.ndim for part in pair):
         raise ValueError(f"{name} is a {type(batch).__name__}; a pair (y, x) of batches is needed")
     y, x = pair
+    check_dense(f"y of {name}", y)
+    check_dense(f"x of {name}", x)
     if len(y) != len(x) or len(x) == 0:
         raise ValueError(f"{name} has {len(y)} rows of y and {len(x)} of x; equal and > 0 needed")
     if not (torch.isfinite(y).all() and torch.isfinite(x).all()):
@@ -286,12 +389,12 @@ def check_pair(name: str, batch: Batch, device: torch.device) -> Batch:
     return y.to(device), x.to(device)
 
 
-def _shapes(batch: Batch) -> list[list[int]]:
-    return [list(part.shape) for part in batch]
+def _sketches(batch: Batch) -> list[dict[str, object]]:
+    return [sketch(part) for part in batch]
 
 
 def _kind(data: Data) -> str:
-    if callable(data):
+    if callable(data) and not isinstance(data, type):
         return "a function"
     listed = isinstance(data, Sequence) and not (
         data and all(isinstance(batch, Sequence) for batch in data)
@@ -307,15 +410,14 @@ def _batches(
     generator: torch.Generator | None,
     device: torch.device,
 ) -> Iterator[Batch]:
-    """The batch of each step, from data of that kind; a pair is checked at once."""
+    """The batch of each step, from data of that kind, of which a pair has been checked."""
     if kind == "an iterable":
         return (check_pair("data", batch, device) for batch in _again(data))
     if kind == "a function":
         return (check_pair("data", data(generator), device) for _ in itertools.count())
-    pair = check_pair("data", data, device)
     if batch_size is None:
-        return itertools.repeat(pair)
-    return (_rows(pair, batch_size, generator) for _ in itertools.count())
+        return itertools.repeat(data)
+    return (_rows(data, batch_size, generator) for _ in itertools.count())
 
 
 def _again(data: Iterable[Batch]) -> Iterator[Batch]:
@@ -352,6 +454,17 @@ def _scalar(loss: Tensor) -> Tensor:
         found = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
         raise ValueError(f"loss gives {found}; one real number for a batch, a tensor, is needed")
     return loss.reshape(())
+
+
+def place(device: str | torch.device) -> torch.device:
+    """The device; ValueError unless it is there."""
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
+        why = str(error).splitlines()[0]
+        raise ValueError(f"device is {device!r}, which is not there: {why}") from error
+    return found
 
 
 def _device_of(net: nn.Module) -> torch.device:

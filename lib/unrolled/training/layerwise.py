@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from unrolled.checks import check_flag, check_kind, check_positive, check_size
 from unrolled.networks import UnrolledNet
 from unrolled.training.checkpoint import check_settings, load, save
-from unrolled.training.fit import Data, History, fit
+from unrolled.training.fit import Data, History, evaluating, fit, place
 
 __all__ = ["fit_layerwise"]
 
@@ -25,7 +26,7 @@ def fit_layerwise(
     alone: int,
     together: int,
     final: int,
-    lr: float = 1e-3,
+    lr: float | None = None,
     lr_together: float | None = None,
     copy: bool = True,
     checkpoint: str | Path | None = None,
@@ -37,14 +38,16 @@ def fit_layerwise(
     with lr over layer k alone, then for `together` steps with lr_together over the layers 1 … k.
     At last all layers are fitted for `final` steps with lr_together. Parameters that the layers
     share are fitted in every stage; what does not require a gradient stays as it is in all of them.
-    The loss is that of `fit`.
+    Layers that rest are in `eval()`. The loss is that of `fit`, and so is what a stage without
+    improvement leaves: its start.
 
     Source: Chen et al., NeurIPS 2018, whose schedule this simplifies.
 
     Args:
         alone, together, final: Adam steps, ≥ 0; a stage of 0 steps, or in which nothing could
             learn, is left out.
-        lr_together: lr/5 by default.
+        lr: the learning rate of a layer alone; by default each tensor's own, as of `fit`.
+        lr_together: lr/5 by default, or as of `fit` without lr.
         copy: start a layer's stage alone from the layer before it, instead of from the algorithm;
             where there is no such stage, nothing is copied.
         checkpoint: folder for the stage in progress and the histories of those before it; a killed
@@ -61,15 +64,22 @@ def fit_layerwise(
     if not isinstance(net, UnrolledNet):
         raise ValueError(f"net is a {type(net).__name__}; an UnrolledNet, with layers, is needed")
     for name, count in {"alone": alone, "together": together, "final": final}.items():
-        if count < 0:
-            raise ValueError(f"{name} is {count}; it must be at least 0")
+        check_size(name, count, least=0)
+    alone, together, final = int(alone), int(together), int(final)
+    lr = None if lr is None else check_positive("lr", lr)
+    if lr_together is not None:
+        lr_together = check_positive("lr_together", lr_together)
+    elif lr is not None:
+        lr_together = lr / 5
+    check_flag("copy", copy)
+    if checkpoint is not None:
+        check_kind("checkpoint", checkpoint, (str, Path))
     if not any(p.requires_grad for p in net.parameters()):
         raise ValueError("net has no parameter that requires a gradient; there is nothing to fit")
     # Before the stages, whose hooks are registered on the parameters where they lie.
     if options.get("device") is not None:
-        net.to(options["device"])
-    lr_together = lr / 5 if lr_together is None else lr_together
-    stages = []
+        net.to(place(options["device"]))
+    stages: list[tuple[int, str, range, int, float | None]] = []
     for k in range(net.depth):
         stages.append((k, "alone", range(k, k + 1), alone, lr))
         if k:
@@ -80,7 +90,7 @@ def fit_layerwise(
     folder = None if checkpoint is None else Path(checkpoint)
     files = [folder and folder / f"{k + 1:02}-{name}.pt" for k, name, *_ in stages]
     reached = max((i for i, file in enumerate(files) if file and file.exists()), default=0)
-    settings = {
+    settings: dict[str, object] = {
         "alone": alone,
         "together": together,
         "final": final,
@@ -172,6 +182,8 @@ def _only(net: UnrolledNet, layers: range) -> Iterator[None]:
                     stack.callback(values.register_hook(rows).remove)
                 continue
             for k, value in enumerate(values):
+                if isinstance(value, nn.Module) and k not in layers:
+                    stack.enter_context(evaluating(value))
                 for own in value.parameters() if isinstance(value, nn.Module) else (value,):
                     stack.callback(own.requires_grad_, own.requires_grad)
                     own.requires_grad_(own.requires_grad and k in layers)

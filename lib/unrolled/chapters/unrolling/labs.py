@@ -55,6 +55,7 @@ def train(progress: Progress, network: str, depth: int, steps: int) -> RunOn:
         net,
         problem.draw,
         steps=steps,
+        lr=1e-2,
         clip=1.0,
         generator=torch.Generator().manual_seed(2),
         callback=lambda step, _: progress(step + 1, steps, "training"),
