@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from unrolled.__main__ import main
-from unrolled.experiments import EXPERIMENTS, Experiment, experiment
+from unrolled.experiments import EXPERIMENTS, Experiment, experiment, label, value_of
 
 
 class Killed(Exception):
@@ -270,3 +270,66 @@ def test_the_command_line_narrows_by_values(tmp_path, monkeypatch):
         command = ["experiments", "run", "counting", "--results", str(tmp_path), "--only", *pairs]
         assert main(command) == 0
     assert calls == [2.0, None]
+
+
+def test_the_command_line_says_what_has_to_be_recorded_first(tmp_path, capsys):
+    for content in ("", "provenance alone"):
+        if content:  # what is said of rows that are lost
+            entries = EXPERIMENTS["lista-depth"].provenance()
+            (tmp_path / "lista-depth.json").write_text(json.dumps(entries), encoding="utf-8")
+        command = ["experiments", "run", "lista-depth", "--results", str(tmp_path)]
+        with pytest.raises(SystemExit):
+            main([*command, "--only", "network=LISTA"])
+        said = capsys.readouterr().err
+        assert "network=ALISTA selection=false snr= is not recorded" in said
+        assert "experiments run lista-depth --only network=ALISTA selection=false snr=" in said
+
+
+def test_rows_that_are_lost_count_as_missing(tmp_path):
+    recorded, calls = counting()
+    with pytest.raises(FileNotFoundError, match=r"experiments run counting records its rows"):
+        recorded.rows(tmp_path)
+    recorded.run(results=str(tmp_path))
+    assert recorded.missing(tmp_path) == []
+    (tmp_path / "counting.csv").unlink()
+    assert len(recorded.missing(tmp_path)) == 3
+    recorded.run(results=tmp_path)
+    assert calls == [1, 2.0, None] * 2
+    for text in ("", "{", "[3]", "[{}]"):
+        (tmp_path / "counting.json").write_text(text, encoding="utf-8")
+        with pytest.raises(ValueError, match=r"^results holds .*counting\.json, which is not"):
+            recorded.missing(tmp_path)
+
+
+def test_a_clock_that_is_no_number_is_named(tmp_path):
+    killed, _ = counting(kill_at=1)
+    with pytest.raises(Killed):
+        killed.run(results=tmp_path)
+    next(tmp_path.glob(".counting/1-*/seconds")).write_text("")
+    with pytest.raises(ValueError, match=r"^file is .*seconds, which holds no number"):
+        counting()[0].run(results=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda e: e.run("nowhere"), "device is 'nowhere', which is not there"),
+        (lambda e: e.run(results=None), "results is a NoneType"),
+        (lambda e: e.run(only="size"), "only is a str"),
+        (lambda e: e.run(report="x"), "report is 'x'; a function"),
+        (lambda e: e.rows(3), "results is a int"),
+        (lambda e: e.rows(only=[1]), "only is a list"),
+        (lambda e: e.missing(None), "results is a NoneType"),
+        (lambda e: e.provenance(None), "results is a NoneType"),
+        (lambda e: replace(e, name=None), "name is a NoneType"),
+        (lambda e: replace(e, configurations=3), "configurations is a int"),
+        (lambda e: replace(e, configurations=[3]), r"configurations\[0\] is a int"),
+        (lambda e: replace(e, recipe=None), "recipe is None; a function"),
+        (lambda e: replace(e, measure=3), "measure is 3; a function"),
+        (lambda e: label("size"), "configuration is a str"),
+        (lambda e: value_of(3), "text is a int"),
+    ],
+)
+def test_arguments_of_other_kinds_are_refused(call, sentence):
+    with pytest.raises(ValueError, match=f"^{sentence}"):
+        call(counting()[0])

@@ -15,8 +15,10 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
+from unrolled.checks import check_callable, check_kind
 from unrolled.experiments.provenance import Stopwatch, commit_of, digest, plain, provenance
 from unrolled.experiments.table import Row, as_csv, as_text, read_texts, value_of
+from unrolled.training.fit import place
 
 __all__ = ["RESULTS", "Configuration", "Experiment", "label"]
 
@@ -29,6 +31,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 
 def label(configuration: Configuration) -> str:
     """A configuration as `--only` takes it; what stands for None is left empty."""
+    check_kind("configuration", configuration, Mapping)
     return shlex.join(f"{key}={as_text(value)}" for key, value in configuration.items())
 
 
@@ -64,6 +67,12 @@ class Experiment:
     measure: Callable[[Configuration, torch.device, Path], list[Row]]
 
     def __post_init__(self) -> None:
+        for name, kind in {"name": str, "title": str, "configurations": Sequence}.items():
+            check_kind(name, getattr(self, name), kind)
+        for name in ("recipe", "measure"):
+            check_callable(name, getattr(self, name))
+        for k, configuration in enumerate(self.configurations):
+            check_kind(f"configurations[{k}]", configuration, Mapping)
         for k, configuration in enumerate(self.configurations):
             if configuration.keys() != self.configurations[0].keys():
                 raise ValueError(f"configurations[{k}] has other keys than configurations[0]")
@@ -81,7 +90,7 @@ class Experiment:
     def run(
         self,
         device: str | torch.device = "cpu",
-        results: Path = RESULTS,
+        results: str | Path = RESULTS,
         only: Configuration | None = None,
         report: Callable[[str], None] = print,
     ) -> None:
@@ -94,10 +103,13 @@ class Experiment:
             report: told what happens, line by line.
 
         Raises:
-            ValueError: no configuration has the values of `only`, a recipe is not made of what JSON
-                holds, or `measure` returns no rows, rows of different keys or rows with a key of
-                the configuration.
+            ValueError: no configuration has the values of `only`, what is recorded cannot be read,
+                a recipe is not made of what JSON holds, or `measure` returns no rows, rows of
+                different keys or rows with a key of the configuration.
         """
+        results, device = _folder(results), place(device)
+        check_callable("report", report)
+        _check_only(only)
         wanted = (only or {}).items()
         if not any(wanted <= configuration.items() for configuration in self.configurations):
             raise ValueError(f"only is {dict(wanted)}; no configuration of {self.name} has these")
@@ -125,13 +137,13 @@ class Experiment:
                 folder = results / f".{self.name}" / stem
                 started, watch = datetime.now(UTC), Stopwatch(folder / "seconds")
                 with watch:
-                    rows = self.measure(configuration, torch.device(device), folder)
+                    rows = self.measure(configuration, device, folder)
                 kept = provenance(recipe, started, watch.seconds, device, commit)
                 self._record(results, configuration, rows, kept)
                 shutil.rmtree(folder, ignore_errors=True)
                 report(f"{self.name}: {called}: {watch.seconds:.0f} s")
 
-    def rows(self, results: Path = RESULTS, only: Configuration | None = None) -> list[Row]:
+    def rows(self, results: str | Path = RESULTS, only: Configuration | None = None) -> list[Row]:
         """The recorded rows, all or those with the values of `only`.
 
         Numbers, booleans and texts come back as what they were; an empty cell is None.
@@ -139,24 +151,58 @@ class Experiment:
         Raises:
             FileNotFoundError: there are none.
         """
+        _check_only(only)
+        results = _folder(results)
+        if not self._table(results).exists():
+            raise FileNotFoundError(
+                f"{self._table(results)} is not there; python -m unrolled experiments run "
+                f"{self.name} records its rows"
+            )
         rows = ({key: value_of(text) for key, text in row.items()} for row in self._texts(results))
         return [row for row in rows if (only or {}).items() <= row.items()]
 
-    def provenance(self, results: Path = RESULTS) -> list[Row]:
-        """One entry for each recorded configuration, which it holds under "configuration"."""
-        file = results / f"{self.name}.json"
-        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
+    def provenance(self, results: str | Path = RESULTS) -> list[Row]:
+        """One entry for each recorded configuration, which it holds under "configuration".
 
-    def missing(self, results: Path = RESULTS) -> list[Configuration]:
+        Raises:
+            ValueError: the file is not one that was recorded.
+        """
+        file = _folder(results) / f"{self.name}.json"
+        if not file.exists():
+            return []
+        try:
+            entries = json.loads(file.read_text(encoding="utf-8"))
+            if all({"configuration", "recipe"} <= entry.keys() for entry in entries):
+                return entries
+        except (ValueError, TypeError, AttributeError):
+            pass
+        raise ValueError(f"results holds {file}, which is not a whole list of what was recorded")
+
+    def missing(self, results: str | Path = RESULTS) -> list[Configuration]:
         """The configurations that are not recorded yet by their recipe, in their order."""
+        results = _folder(results)
         done = [(e["configuration"], digest(e["recipe"])) for e in self.provenance(results)]
-        return [c for c in self.configurations if (c, digest(self._recipe(c))) not in done]
+        rows = self._texts(results) if self._table(results).exists() else []
+
+        def kept(configuration: Configuration) -> bool:  # whatever is said of rows that are lost
+            texts = {key: as_text(value) for key, value in configuration.items()}
+            return any(texts.items() <= row.items() for row in rows)
+
+        return [
+            configuration
+            for configuration in self.configurations
+            if (configuration, digest(self._recipe(configuration))) not in done
+            or not kept(configuration)
+        ]
 
     def _recipe(self, configuration: Configuration) -> object:
         return plain(self.recipe(configuration), "recipe")
 
     def _texts(self, results: Path) -> list[dict[str, str]]:
-        return read_texts(results / f"{self.name}.csv")
+        return read_texts(self._table(results))
+
+    def _table(self, results: Path) -> Path:
+        return results / f"{self.name}.csv"
 
     def _lock(self, results: Path, name: str) -> FileLock:
         # The operating system's, which frees it when a process is killed.
@@ -175,7 +221,7 @@ class Experiment:
             )
         # Read and written under one lock, so that no other process's rows are lost in between.
         with self._lock(results, "files"):
-            table = results / f"{self.name}.csv"
+            table = self._table(results)
             before = self._texts(results) if table.exists() else []
             # Rows of another recipe, or that a kill between the two files has left, are replaced.
             replaced = {key: as_text(value) for key, value in configuration.items()}
@@ -185,6 +231,16 @@ class Experiment:
             _write_atomically(table, as_csv([*others, *({**configuration, **row} for row in rows)]))
             text = json.dumps(entries, indent=1, ensure_ascii=False) + "\n"
             _write_atomically(results / f"{self.name}.json", text)
+
+
+def _folder(results: str | Path) -> Path:
+    check_kind("results", results, (str, Path))
+    return Path(results)
+
+
+def _check_only(only: Configuration | None) -> None:
+    if only is not None:
+        check_kind("only", only, Mapping)
 
 
 def _write_atomically(path: Path, text: str) -> None:

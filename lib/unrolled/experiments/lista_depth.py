@@ -145,7 +145,11 @@ def _recorded(run: Run, results: Path) -> list[Row]:
     # Checkpoints lie in the folder of results.
     alone = comparison((run,))
     if alone.missing(results):
-        raise ValueError(f"{label(run.configuration)} is not recorded, which another starts from")
+        called = label(run.configuration)
+        raise ValueError(
+            f"{called} is not recorded, which this starts from; record it first: "
+            f"python -m unrolled experiments run {alone.name} --only {called}"
+        )
     return alone.rows(results, run.configuration)
 
 

@@ -89,7 +89,10 @@ class Stopwatch:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.seconds = float(file.read_text()) if file.exists() else 0.0
+        try:
+            self.seconds = float(file.read_text()) if file.exists() else 0.0
+        except ValueError:
+            raise ValueError(f"file is {file}, which holds no number of seconds") from None
 
     def __enter__(self) -> None:
         self.started = time.perf_counter()

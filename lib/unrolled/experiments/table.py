@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from unrolled.checks import check_kind
+
 __all__ = ["Row", "as_csv", "as_text", "read_texts", "value_of"]
 
 Row = dict[str, Any]
@@ -23,6 +25,7 @@ def as_text(value: object) -> str:
 
 def value_of(text: str) -> bool | int | float | str | None:
     """The value that a text stands for: None, a boolean, a number, or else the text itself."""
+    check_kind("text", text, str)
     if text in NAMED:
         return NAMED[text]
     for kind in (int, float):
