@@ -287,7 +287,7 @@ def nmse(estimate: Tensor, x: Tensor) -> Tensor:
         estimate: (B, n), or (…, B, n) for one error each.
 
     Returns:
-        (…), float64: −∞ where the estimate is exact, and ∞ or NaN where it is not finite.
+        (…), float64, −∞ where the estimate is exact, and ∞ or NaN where it is not finite.
 
     Raises:
         ValueError: other shapes, x = 0, or x not finite.

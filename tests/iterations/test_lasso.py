@@ -472,3 +472,19 @@ def test_a_step_is_of_an_operator_and_a_number_that_its_dtype_holds():
         ista(problem_of_a_size(), torch.ones(2, 6), penalty=0.1, depth=1, step=1e300)
     with pytest.raises(ValueError, match="depth is 1000000000; at most"):
         ista(problem_of_a_size(), torch.ones(2, 6), penalty=0.1, depth=10**9)
+
+
+def test_what_the_dtype_cannot_hold_and_what_lies_elsewhere_is_named():
+    operator, y = problem_of_a_size(), torch.ones(2, 6)
+    for penalty in (1e300, torch.full((9,), 1e300, dtype=torch.float64)):
+        with pytest.raises(ValueError, match=r"penalty is 1e\+300, which torch.float32"):
+            ista(operator, y, penalty=penalty, depth=1)
+    elsewhere = torch.empty(2, 9, device="meta")
+    for call in (
+        lambda: ista(operator, torch.empty(2, 6, device="meta"), penalty=0.1, depth=1),
+        lambda: ista(operator, y, penalty=0.1, depth=1, x0=elsewhere),
+        lambda: duality_gap(operator, y, elsewhere, 0.1),
+        lambda: ista(operator, y, penalty=0.1, depth=1, weights=elsewhere.new_empty(6, 9)),
+    ):
+        with pytest.raises(ValueError, match="is on meta; cpu is needed, as of A"):
+            call()

@@ -349,6 +349,12 @@ EYE, Y, PRIOR = DenseOperator(torch.eye(2)), torch.ones(1, 2), BernoulliGaussian
     ("call", "sentence"),
     [
         (lambda: amp(EYE, Y, noise=-1, depth=1), "noise is -1; 0 ≤ noise < ∞"),
+        (lambda: amp(EYE, Y, noise=1e300, depth=1), r"noise is 1e\+300, which torch.float32"),
+        (
+            lambda: oamp(EYE, Y, noise=1e300, depth=1, prior=PRIOR),
+            "noise is .*, which torch.float32",
+        ),
+        (lambda: amp(EYE, Y, noise=1, depth=1, predicted=0), "predicted is 0; True or False"),
         (lambda: amp(EYE, Y, noise=math.nan, depth=1), "noise is nan; 0 ≤ noise"),
         (lambda: amp(EYE, Y, noise=1, depth=0), "depth is 0; an integer ≥ 1"),
         (lambda: amp(EYE, Y[:, :1], noise=1, depth=1), r"y has shape \(1, 1\)"),

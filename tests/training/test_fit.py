@@ -703,6 +703,9 @@ def test_numbers_may_be_of_numpy_or_torch(kind, tmp_path):
     [
         ({"steps": 10**9}, "steps is 1000000000; at most"),
         ({"steps": True}, "steps is True; an integer"),
+        ({"steps": None}, "steps is None; an integer"),
+        ({"validate_every": None}, "validate_every is None; an integer"),
+        ({"lr": 1e300}, r"lr is 1e\+300, which torch.float32 cannot hold"),
         ({"decay": "1"}, "decay is '1'"),
         ({"decay": 2}, "decay is 2"),
         ({"lr": True}, "lr is True"),

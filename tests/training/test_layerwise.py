@@ -364,3 +364,19 @@ def test_lists_of_modules_are_layers_too():
     assert len({factors[0] for factors in first_stage}) == 5
     assert {factors[1] for factors in first_stage} == {first_stage[0][1]}
     assert all(len({factors[k] for factors in last_stage}) == 5 for k in range(3))
+
+
+def test_arguments_of_other_kinds_are_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    for change, sentence in (
+        ({"alone": 1.5}, "alone is 1.5; an integer"),
+        ({"final": None}, "final is None; an integer"),
+        ({"lr": True}, "lr is True; 0 < lr"),
+        ({"lr_together": "1"}, "lr_together is '1'"),
+        ({"copy": 1}, "copy is 1; True or False"),
+        ({"checkpoint": 3}, "checkpoint is a int"),
+        ({"checkpoint": tmp_path / "file"}, "checkpoint is .*, a file; a folder is needed"),
+        ({"device": "nowhere"}, "device is 'nowhere', which is not there"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            train(ALISTA(operator(), 2), **change)

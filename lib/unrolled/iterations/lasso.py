@@ -21,7 +21,7 @@ from unrolled.checks import (
     check_penalty,
     check_positive,
 )
-from unrolled.iterations.start import check_measurements, start
+from unrolled.iterations.start import check_held, check_measurements, check_place, start
 from unrolled.prox import soft_threshold
 from unrolled.sensing import SensingOperator
 
@@ -141,6 +141,7 @@ def duality_gap(
     check_measurements(operator, y)
     penalty = _penalty(operator, penalty)
     check_batch("x", x, operator.shape[1])
+    check_place("x", x, operator)
     if len(x) != len(y):
         raise ValueError(f"x has {len(x)} rows and y has {len(y)}; one x for each y is needed")
     check_flag("nonnegative", nonnegative)
@@ -193,9 +194,11 @@ def _penalty(
 ) -> float | Tensor:
     # One number, or a real tensor (n,) where the operator is.
     check_penalty(penalty, operator.shape[1], zero=zero)
+    largest = float(penalty.max() if isinstance(penalty, Tensor) else penalty)
+    check_held("penalty", largest, operator.dtype)
     if isinstance(penalty, Tensor) and penalty.ndim:
         return penalty.to(operator.device, operator.dtype.to_real())
-    return float(penalty)
+    return largest
 
 
 def _shrinkage(
@@ -243,5 +246,6 @@ def _check_weights(operator: SensingOperator, weights: Tensor) -> None:
             f"weights has shape {tuple(weights.shape)} and dtype {weights.dtype}; "
             f"{operator.shape} and {operator.dtype} are needed, as of A"
         )
+    check_place("weights", weights, operator)
     if not torch.isfinite(weights).all():
         raise ValueError("weights holds NaN or infinite entries; all must be finite")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from unrolled.checks import check_positive
-from unrolled.iterations.start import start
+from unrolled.iterations.start import check_held, start
 from unrolled.iterations.steps import heavy_ball_parameters
 from unrolled.sensing import SensingOperator
 
@@ -40,6 +40,7 @@ def gradient_descent(
     steps = _vector(steps)
     ridge = check_positive("ridge", ridge, zero=True)
     iterates = [start(operator, y, len(steps), x0)]
+    check_held("ridge", ridge, y.dtype)
     for step in steps:
         x = iterates[-1]
         gradient = operator.unchecked_adjoint(operator.unchecked_residual(y, x)) - ridge * x

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from unrolled.checks import check_depth, check_flag, check_kind, check_positive, check_spectrum
-from unrolled.iterations.start import start
+from unrolled.iterations.start import check_held, start
 from unrolled.sensing import SensingOperator
 from unrolled.signals import Gaussian, Prior
 
@@ -63,6 +63,7 @@ def amp(
     _check_real(operator, prior)
     check_flag("predicted", predicted)
     noise = check_positive("noise", noise, zero=True)
+    check_held("noise", noise, y.dtype)
     # Neither this nor its sum with the variance of a signal may be 0 or infinite.
     least, most = torch.finfo(y.dtype).tiny, torch.finfo(y.dtype).max / 2
     variances: Tensor | None = None
@@ -145,6 +146,7 @@ def oamp(
     """
     x = start(operator, y, depth)
     noise = check_positive("noise", noise, zero=True)
+    check_held("noise", operator.shape[0] * noise, y.dtype)
     check_flag("posterior", posterior)
     _check_real(operator, prior)
     _check_spectrum(operator.eigenvalues)

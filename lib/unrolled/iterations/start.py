@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from unrolled.checks import check_depth, check_kind
@@ -19,6 +20,7 @@ def start(operator: SensingOperator, y: Tensor, depth: int, x0: Tensor | None = 
     if x0 is None:
         return y.new_zeros(len(y), operator.shape[1])
     operator.check("x0", x0, operator.shape[1])
+    check_place("x0", x0, operator)
     if len(x0) != len(y):
         raise ValueError(f"x0 has {len(x0)} rows and y has {len(y)}; one for each y is needed")
     return x0
@@ -28,3 +30,17 @@ def check_measurements(operator: SensingOperator, y: Tensor) -> None:
     """Require finite measurements (B, m) of the operator's dtype; ValueError otherwise."""
     check_kind("operator", operator, SensingOperator)
     operator.check("y", y, operator.shape[0])
+    check_place("y", y, operator)
+
+
+def check_place(name: str, value: Tensor, operator: SensingOperator) -> None:
+    """Require the operator's device, if it holds anything; ValueError naming `name` otherwise."""
+    holds = next(operator.buffers(), value)
+    if value.device != holds.device:
+        raise ValueError(f"{name} is on {value.device}; {holds.device} is needed, as of A")
+
+
+def check_held(name: str, value: float, dtype: torch.dtype) -> None:
+    """Require a number ≥ 0 that the dtype can hold; ValueError naming `name` otherwise."""
+    if value > torch.finfo(dtype).max:
+        raise ValueError(f"{name} is {value!r}, which {dtype} cannot hold")

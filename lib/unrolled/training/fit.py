@@ -118,14 +118,13 @@ def fit(
             are not finite.
     """
     check_kind("net", net, nn.Module)
-    _check_counts(
-        steps=steps,
-        batch_size=batch_size,
-        validate_every=validate_every,
-        patience=patience,
-        checkpoint_every=checkpoint_every,
-    )
-    lr = None if lr is None else check_positive("lr", lr)
+    counts = {"validate_every": validate_every, "checkpoint_every": checkpoint_every}
+    for name, count in {"steps": steps, **counts}.items():
+        check_size(name, count)
+    for name, given in {"batch_size": batch_size, "patience": patience}.items():
+        if given is not None:
+            check_size(name, given)
+    lr = None if lr is None else check_positive("lr", lr, dtype=torch.float32)
     clip = None if clip is None else check_positive("clip", clip)
     decay = check_number("decay", decay)
     if not 0 <= decay <= 1:
@@ -362,12 +361,6 @@ def _groups(parameters: list[nn.Parameter], lr: float | None) -> list[dict[str, 
     return groups
 
 
-def _check_counts(**counts: int | None) -> None:
-    for name, count in counts.items():
-        if count is not None:
-            check_size(name, count)
-
-
 def _integer(count: int | None) -> int | None:
     return None if count is None else int(count)
 
@@ -461,7 +454,7 @@ def place(device: str | torch.device) -> torch.device:
     try:
         found = torch.device(device)
         torch.empty(0, device=found)
-    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, TypeError, ValueError, AssertionError, OverflowError) as error:
         why = str(error).splitlines()[0]
         raise ValueError(f"device is {device!r}, which is not there: {why}") from error
     return found

@@ -66,9 +66,9 @@ def fit_layerwise(
     for name, count in {"alone": alone, "together": together, "final": final}.items():
         check_size(name, count, least=0)
     alone, together, final = int(alone), int(together), int(final)
-    lr = None if lr is None else check_positive("lr", lr)
+    lr = None if lr is None else check_positive("lr", lr, dtype=torch.float32)
     if lr_together is not None:
-        lr_together = check_positive("lr_together", lr_together)
+        lr_together = check_positive("lr_together", lr_together, dtype=torch.float32)
     elif lr is not None:
         lr_together = lr / 5
     check_flag("copy", copy)
@@ -88,6 +88,8 @@ def fit_layerwise(
     stages = [stage for stage in stages if stage[3] and _learns(net, stage[2])]
 
     folder = None if checkpoint is None else Path(checkpoint)
+    if folder and folder.exists() and not folder.is_dir():
+        raise ValueError(f"checkpoint is {folder}, a file; a folder is needed, or none yet")
     files = [folder and folder / f"{k + 1:02}-{name}.pt" for k, name, *_ in stages]
     reached = max((i for i, file in enumerate(files) if file and file.exists()), default=0)
     settings: dict[str, object] = {

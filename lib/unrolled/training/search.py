@@ -92,7 +92,6 @@ def search(
 
 def _rows(grid: Sequence[Sequence[float]]) -> list[list[float]]:
     try:
-        rows = [list(values) for values in grid]
-    except TypeError:
+        return [[check_positive("grid", one, zero=True) for one in values] for values in grid]
+    except (TypeError, RuntimeError):  # no rows, or tensors without entries to look at
         raise ValueError(f"grid is {grid!r}; for each number a row of values is needed") from None
-    return [[check_positive("grid", number, zero=True) for number in values] for values in rows]
