@@ -28,6 +28,7 @@ __all__ = [
     "check_floating",
     "check_kind",
     "check_matrix",
+    "check_measure",
     "check_nonnegative",
     "check_number",
     "check_order",
@@ -36,6 +37,7 @@ __all__ = [
     "check_regularisation",
     "check_size",
     "check_spectrum",
+    "check_vector",
     "is_traced",
 ]
 
@@ -84,14 +86,14 @@ def check_flag(name: str, value: object) -> None:
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     """Require one of these words; ValueError naming `name` otherwise."""
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} is {value!r}; allowed are {', '.join(choices)}")
+        raise ValueError(f"{name} is {value!r}; allowed are {', '.join(map(repr, choices))}")
 
 
 def is_integer(value: object) -> TypeGuard[int]:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def check_size(name: str, value: int, *, least: int = 1, most: int = MOST_ENTRIES) -> None:
+def check_size(name: str, value: int, *, least: int = 1, most: float = MOST_ENTRIES) -> None:
     """Require an integer, least ≤ value ≤ most; ValueError naming `name` otherwise."""
     if not is_integer(value) or value < least:
         raise ValueError(f"{name} is {value!r}; an integer ≥ {least} is needed")
@@ -241,15 +243,47 @@ def check_spectrum(name: str, values: Tensor) -> None:
         raise ValueError(f"{name} holds negative or non-finite entries; all must be finite and ≥ 0")
 
 
-def check_regularisation(lam: float | Tensor, r: Tensor) -> None:
-    """Require one λ > 0, or a tensor with one value or one for each row of r, real like r."""
+def check_vector(name: str, values: Tensor, dtype: torch.dtype | None = None) -> None:
+    """Require real, finite entries in a vector (K,), K ≥ 1; ValueError naming `name` otherwise."""
+    check_dense(name, values)
+    if values.ndim != 1 or len(values) == 0 or not values.is_floating_point():
+        raise ValueError(
+            f"{name} has shape {tuple(values.shape)} and dtype {values.dtype}; a real "
+            "floating-point vector (K,) is needed"
+        )
+    if dtype is not None and values.dtype != dtype:
+        raise ValueError(f"{name} has dtype {values.dtype}; {dtype} is needed")
+    if not torch.isfinite(values).all():
+        raise ValueError(f"{name} holds NaN or infinite entries; all must be finite")
+
+
+def check_measure(eigenvalues: Tensor, weights: Tensor) -> None:
+    """Require a measure: eigenvalues and their weights, both (n,), finite, ≥ 0, of some mass."""
+    check_spectrum("eigenvalues", eigenvalues)
+    check_spectrum("weights", weights)
+    if len(eigenvalues) != len(weights) or eigenvalues.dtype != weights.dtype:
+        raise ValueError(
+            f"eigenvalues, weights have shapes {tuple(eigenvalues.shape)}, {tuple(weights.shape)} "
+            f"and dtypes {eigenvalues.dtype}, {weights.dtype}; both must be (n,), of one dtype"
+        )
+    if not ((eigenvalues > 0) & (weights > 0)).any():
+        raise ValueError("weights have no mass at a positive eigenvalue")
+
+
+def check_regularisation(lam: float | Tensor, r: Tensor) -> float | Tensor:
+    """The λ that came: one number > 0, or a tensor with one or one for each row of r, real like r.
+
+    ValueError otherwise. As with a batch, the entries of a tensor are looked at where that is free.
+    """
     dtype = r.dtype.to_real()
     if not isinstance(lam, Tensor):
         # One that underflows to 0 would meet a singular value 0 in 0/0.
-        check_positive("lam", lam, dtype=dtype)
-        return
+        return check_positive("lam", lam, dtype=dtype)
     if lam.dtype != dtype or lam.shape not in ((), (1,), (1, 1), (len(r), 1)):
         raise ValueError(
             f"lam has shape {tuple(lam.shape)} and dtype {lam.dtype}; one λ, (), or one for each "
             f"row, ({len(r)}, 1), of dtype {dtype} is needed"
         )
+    if lam.device.type == "cpu" and not is_traced(lam) and not (lam >= 0).all():
+        raise ValueError("lam holds NaN or negative entries; all must be ≥ 0")
+    return lam

@@ -213,10 +213,10 @@ def compressible(
     Signs and places are random. The larger `power` ≥ 0 is, the fewer entries say almost all.
     """
     check_size("n", n)
-    check_positive("power", power, zero=True)
+    power = check_positive("power", power, zero=True)
     check_floating(dtype)
-    sizes = torch.arange(1, n + 1, dtype=torch.float64, device=generator.device) ** -power
     signs = _normal((count, n), generator).sign()
+    sizes = torch.arange(1, n + 1, dtype=torch.float64, device=generator.device) ** -power
     return _shuffle(sizes * signs, generator).to(dtype)
 
 
@@ -299,6 +299,8 @@ def nmse(estimate: Tensor, x: Tensor) -> Tensor:
         raise ValueError(f"estimate, x have shapes {shapes}; (…, B, n), (B, n) are needed")
     if x.numel() == 0:
         raise ValueError(f"x has shape {tuple(x.shape)}; a batch (B, n) is needed")
+    if torch.bool in (estimate.dtype, x.dtype):
+        raise ValueError(f"estimate, x have dtypes {estimate.dtype}, {x.dtype}; numbers are needed")
     sizes = x.abs().double()
     # In units of the largest entry, whose square neither under- nor overflows.
     if not torch.isfinite(largest := sizes.max()):
@@ -343,5 +345,4 @@ def _noise(r: Tensor, n: int, variance: float | Tensor) -> Tensor:
                 f"or a tensor ({len(r)}, 1) of dtype {r.dtype} is needed"
             )
         return variance
-    check_positive("variance", variance, dtype=r.dtype)
-    return r.new_full((), variance)
+    return r.new_full((), check_positive("variance", variance, dtype=r.dtype))

@@ -338,12 +338,15 @@ def test_wrong_kinds_are_refused(name, dtype):
 def test_numbers_are_of_the_kind_that_is_asked_for():
     for good in (1, np.int64(3)):
         check_size("n", good)
-    for bad in (0, 2.0, "2", None, torch.tensor(2)):
+    for bad in (0, 2.0, "2", None, torch.tensor(2), True):
         with pytest.raises(ValueError, match=r"n is .*; an integer ≥ 1 is needed"):
             check_size("n", bad)
-    for good in (1, 1e-300, np.float32(2)):
-        check_positive("step", good)
-    for bad in (0, -1, math.nan, math.inf, "1", None, 1j, torch.tensor(1.0)):
+    with pytest.raises(ValueError, match=r"n is 10{9}; at most 100,000,000 is allowed"):
+        check_size("n", 10**9)
+    for good in (1, 1e-300, np.float32(2), np.int64(2), torch.tensor(2), torch.tensor(0.5)):
+        assert check_positive("step", good) == float(good)
+    learned = torch.tensor(1.0, requires_grad=True)
+    for bad in (0, -1, math.nan, math.inf, 10**400, "1", None, 1j, True, torch.ones(1), learned):
         with pytest.raises(ValueError, match=r"step is .*; 0 < step < ∞ is needed"):
             check_positive("step", bad)
     check_positive("noise", 0, zero=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
-from unrolled.checks import check_order, check_size
+from unrolled.checks import check_choice, check_flag, check_order, check_size
 from unrolled.isometry.enumeration import SECOND
 from unrolled.isometry.exact import EXACT, solve
 from unrolled.isometry.sparse_eigenvalue import SparseEigenvalue, column_norms, gram, matrix, terms
@@ -79,10 +81,9 @@ def restricted_eigenvalues(
     Raises:
         ValueError: as there, or squares that underflow.
     """
-    if method not in ("exact", *EXACT):
-        allowed = ", ".join(map(repr, ("exact", *EXACT)))
-        raise ValueError(f"method is {method!r}; allowed are {allowed}")
-    check_size("effort", effort)
+    check_choice("method", method, ("exact", *EXACT))
+    check_size("effort", effort, most=math.inf)
+    check_flag("progress", progress)
     A = matrix(A)
     G, exponent = gram(A)
     check_order(s, len(G))

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-from unrolled.checks import check_kind, check_order, check_size
+from unrolled.checks import check_choice, check_flag, check_kind, check_order, check_size
 from unrolled.isometry.enumeration import SECOND, Cost, enumeration_cost
 from unrolled.isometry.exact import EXACT, solve
 from unrolled.isometry.relaxations import SolverFailed, coherence_bound, sdp_bound
@@ -117,9 +117,9 @@ def isometry_constant(
         ModuleNotFoundError: "sdp" without cvxpy.
         RuntimeError: the solver of "sdp" finds no bound, in which case "upper" takes "coherence".
     """
-    if method not in METHODS:
-        raise ValueError(f"method is {method!r}; allowed are {', '.join(map(repr, METHODS))}")
-    check_size("effort", effort)
+    check_choice("method", method, METHODS)
+    check_size("effort", effort, most=math.inf)
+    check_flag("progress", progress)
     check_size("draws", draws)
     if generator is not None:
         check_kind("generator", generator, torch.Generator)

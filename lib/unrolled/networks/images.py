@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unrolled.checks import check_kind, check_positive, check_size
-from unrolled.sensing.dense import check_dense
+from unrolled.checks import check_dense, check_kind, check_positive, check_size
 from unrolled.sensing.limits import check_entries
 
 __all__ = [

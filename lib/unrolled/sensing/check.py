@@ -45,7 +45,7 @@ def check_operator(
     check_size("rows", rows)
     if tolerance is None:
         tolerance = 1e4 * torch.finfo(operator.dtype).eps
-    check_positive("tolerance", tolerance)
+    tolerance = check_positive("tolerance", tolerance)
     with torch.no_grad():
         trial = _Trial(operator, generator, rows, tolerance)
         _check_rows(trial)

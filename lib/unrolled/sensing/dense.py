@@ -110,13 +110,6 @@ class _MatrixOperator(SensingOperator):
             self._factors = _Factors(self._factors.svd, self.A, _state(self.A))
 
 
-def check_dense(name: str, A: Tensor) -> None:
-    """Require a tensor that stores all its entries; ValueError naming `name` otherwise."""
-    check_kind(name, A, Tensor)
-    if A.layout != torch.strided:
-        raise ValueError(f"{name} is sparse, {A.layout}; a dense one is needed: {name}.to_dense()")
-
-
 def _state(A: Tensor) -> int | None:
     return None if A.is_inference() else A._version
 
@@ -133,7 +126,6 @@ class DenseOperator(_MatrixOperator):
     """
 
     def __init__(self, A: Tensor) -> None:
-        check_dense("A", A)
         check_matrix("A", A)
         super().__init__(A)
 
@@ -166,7 +158,6 @@ class BatchOperator(_MatrixOperator):
     """
 
     def __init__(self, A: Tensor) -> None:
-        check_dense("A", A)
         check_matrix("A", A, batch=True)
         super().__init__(A)
 

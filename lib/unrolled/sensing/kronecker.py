@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from unrolled.checks import check_matrix
-from unrolled.sensing.dense import DenseOperator, check_dense
+from unrolled.sensing.dense import BatchOperator, DenseOperator
 from unrolled.sensing.operator import SensingOperator
 
 __all__ = ["KroneckerOperator", "kronecker"]
@@ -78,9 +78,10 @@ def kronecker(A1: SensingOperator | Tensor, A2: SensingOperator | Tensor) -> Kro
 def _factor(name: str, A: SensingOperator | Tensor) -> DenseOperator:
     if isinstance(A, DenseOperator):
         return A
+    if isinstance(A, BatchOperator):
+        raise ValueError(f"{name} holds a matrix for each sample; one for all is needed")
     if isinstance(A, SensingOperator):
         return DenseOperator(A.dense())
-    check_dense(name, A)
     check_matrix(name, A)
     return DenseOperator(A)
 

@@ -33,11 +33,11 @@ def largest_eigenvalue(
         generator: draws the start; without one it is the same each time.
 
     Raises:
-        ValueError: products < 2.
+        ValueError: products < 2, or an operator that is none.
     """
-    check_size("products", products)
-    if products < 2:
-        raise ValueError(f"products is {products}; at least 2 are needed")
+    if not hasattr(operator, "unchecked_adjoint"):
+        raise ValueError(f"operator is a {type(operator).__name__}; a SensingOperator is needed")
+    check_size("products", products, least=2)
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     check_kind("generator", generator, torch.Generator)
     n = operator.shape[1]

@@ -105,7 +105,7 @@ class SensingOperator(KindKeepingModule):
                 are not checked: a look would make a GPU wait.
         """
         self.check("r", r, self.shape[0])
-        check_regularisation(lam, r)
+        lam = check_regularisation(lam, r)
         return self.unchecked_lmmse(r, lam)
 
     def dense(self) -> Tensor:

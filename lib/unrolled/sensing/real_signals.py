@@ -7,7 +7,7 @@ from typing import overload
 import torch
 from torch import Tensor
 
-from unrolled.checks import check_kind
+from unrolled.checks import check_dense, check_kind
 from unrolled.sensing.coercion import any_operator
 from unrolled.sensing.dense import BatchOperator, DenseOperator
 from unrolled.sensing.operator import SensingOperator
@@ -16,7 +16,15 @@ __all__ = ["RealSignals", "check_complex", "stacked", "with_real_signals"]
 
 
 def stacked(y: Tensor) -> Tensor:
-    """Complex measurements (B, m) as real ones: real parts, then imaginary ones, (B, 2m)."""
+    """Complex measurements (B, m) as real ones: real parts, then imaginary ones, (B, 2m).
+
+    ValueError for what is no complex batch.
+    """
+    check_dense("y", y)
+    if y.ndim != 2 or not y.is_complex():
+        raise ValueError(
+            f"y has shape {tuple(y.shape)} and dtype {y.dtype}; a complex batch (B, m) is needed"
+        )
     return torch.cat((y.real, y.imag), 1)
 
 

@@ -12,7 +12,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from unrolled.checks import check_floating, check_kind, check_size
+from unrolled.checks import (
+    FULL_PRECISION,
+    check_batch,
+    check_dense,
+    check_floating,
+    check_kind,
+    check_size,
+)
 from unrolled.sensing.operator import SensingOperator
 
 __all__ = [
@@ -86,7 +93,8 @@ def hadamard(x: Tensor) -> Tensor:
     """
     _check_rows("x", x)
     n = x.shape[1]
-    check_power_of_two("n", n)
+    if n & (n - 1):
+        raise ValueError(f"x has rows of {n} entries; a power of two is needed")
     # Each pass transforms the lowest binary digit of the place and makes it the highest, so that
     # after log₂ n passes every digit has had its turn and is where it was.
     for _ in range(n.bit_length() - 1):
@@ -96,11 +104,26 @@ def hadamard(x: Tensor) -> Tensor:
 
 
 def _check_rows(name: str, rows: Tensor) -> None:
-    check_kind(name, rows, Tensor)
-    if rows.ndim != 2 or 0 in rows.shape or not (rows.is_floating_point() or rows.is_complex()):
+    check_dense(name, rows)
+    if rows.ndim != 2 or 0 in rows.shape or rows.dtype not in FULL_PRECISION:
         raise ValueError(
             f"{name} has shape {tuple(rows.shape)} and dtype {rows.dtype}; floating-point rows "
-            "(B, n) are needed"
+            "(B, n) in single or double precision are needed"
+        )
+    check_batch(name, rows, rows.shape[1])
+
+
+def check_map(name: str, function: Transform, row: Tensor) -> None:
+    """Require a function of (B, n) to (B, n), tried on one row; ValueError naming `name` else."""
+    try:
+        image = function(row)
+    except Exception as error:
+        raise ValueError(f"{name} fails on rows {tuple(row.shape)}: {error}") from error
+    if not isinstance(image, Tensor) or (image.shape, image.dtype) != (row.shape, row.dtype):
+        raise ValueError(
+            f"{name} takes rows {tuple(row.shape)} of {row.dtype} to "
+            f"{image if not isinstance(image, Tensor) else (tuple(image.shape), image.dtype)}; "
+            "the same shape and dtype are needed"
         )
 
 
@@ -144,6 +167,9 @@ class PartialTransform(SensingOperator):
             )
         if rows.min() < 0 or rows.max() >= n or len(rows.unique()) < len(rows):
             raise ValueError(f"rows repeats itself or leaves 0 … {n - 1}; distinct places needed")
+        one = torch.ones(1, n, dtype=dtype, device=rows.device)
+        for name, function in (("transform", transform), ("inverse", inverse)):
+            check_map(name, function, one)
         self.transform, self.inverse = transform, inverse
         self.shape = (len(rows), n)
         self.register_buffer("rows", rows.clone())

@@ -26,12 +26,17 @@ def analytic_weights(A: DenseOperator | Tensor, lam: float = 0.0) -> Tensor:
             not finite.
     """
     A = dense_operator(A).dense()
-    check_positive("lam", lam, zero=True)
+    lam = check_positive("lam", lam, zero=True)
     exact = in_double(A)
     if (exact == 0).all(0).any():
         raise ValueError("A has a zero column, for which no w has wᴴa = 1")
     if lam == 0 and torch.linalg.matrix_rank(exact) < len(exact):
         raise ValueError("A lacks full row rank, so that AAᴴ cannot be inverted; lam > 0 helps")
     loading = lam * torch.eye(len(exact), dtype=exact.dtype, device=exact.device)
-    W = torch.linalg.solve(exact @ exact.mH + loading, exact)
+    try:
+        W = torch.linalg.solve(exact @ exact.mH + loading, exact)
+    except torch.linalg.LinAlgError:
+        raise ValueError(
+            f"lam is {lam}, so small beside A that AAᴴ + λI cannot be inverted; a larger one helps"
+        ) from None
     return (W / (W * exact.conj()).sum(0)).to(A.dtype)

@@ -8,6 +8,7 @@ import sympy as sp
 import torch
 from torch import Tensor
 
+from unrolled.checks import check_depth, check_measure
 from unrolled.guarantees import (
     AT_LEAST,
     EQUAL,
@@ -37,7 +38,20 @@ def christoffel_sum(eigenvalues: Tensor, weights: Tensor, depth: int) -> float:
     """S = Σ_{j=0}^{K} q_j(0)² over the orthonormal polynomials q_j of the measure, by Stieltjes.
 
     1/S is the smallest ∫p² dν over polynomials with p(0) = 1 and degree ≤ K.
+
+    Args:
+        eigenvalues, weights: (n,), nonnegative and finite; more than `depth` distinct eigenvalues
+            of positive weight.
+
+    Raises:
+        ValueError: arguments other than these.
     """
+    check_depth(depth)
+    check_measure(eigenvalues, weights)
+    if len(eigenvalues[weights > 0].unique()) <= depth:
+        raise ValueError(
+            f"depth is {depth}; more distinct eigenvalues of positive weight are needed"
+        )
     previous, previous_at_zero = torch.zeros_like(eigenvalues), 0.0
     current = torch.ones_like(eigenvalues) / weights.sum().sqrt()
     current_at_zero = float(1 / weights.sum().sqrt())

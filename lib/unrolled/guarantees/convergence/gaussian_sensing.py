@@ -10,6 +10,7 @@ import sympy as sp
 import torch
 from torch import Tensor
 
+from unrolled.checks import check_matrix, check_positive, check_size
 from unrolled.guarantees import (
     AT_LEAST,
     EQUAL,
@@ -100,7 +101,12 @@ def marchenko_pastur(ratio: float, points: int = 256) -> tuple[Tensor, Tensor, f
     √((λ₊−λ)(λ−λ₋))/(2πcλ) on [(1−√c)², (1+√c)²] and an atom (1 − 1/c)₊ at 0. Exact for polynomials
     of degree up to 2·points: λ times the density is a semicircle, and what the nodes lack of the
     mass of 1 is put at zero.
+
+    Raises:
+        ValueError: ratio ≤ 0 or points < 1.
     """
+    ratio = check_positive("ratio", ratio)
+    check_size("points", points)
     j = torch.arange(1, points + 1, dtype=torch.float64)
     angle = j * math.pi / (points + 1)
     nodes = 1 + ratio + 2 * math.sqrt(ratio) * torch.cos(angle)
@@ -341,7 +347,12 @@ def _mismatched(generator: torch.Generator) -> Measurements:
 
 
 def closed_form_net(A: Tensor, variance: float, depth: int) -> GradientNet:
-    """The network of Theorem `convergence.gaussian` for this A: semicircle steps, ridge = σ²."""
+    """The network of Theorem `convergence.gaussian` for this A: semicircle steps, ridge = σ².
+
+    ValueError unless A is a matrix (m, n), variance ≥ 0 and depth ≥ 1.
+    """
+    check_matrix("A", A)
+    variance = check_positive("variance", variance, zero=True)
     ratio = A.shape[1] / A.shape[0]
     steps = semicircle_steps(ratio, variance, depth)
     return GradientNet(A, steps=steps, ridge=variance, learned=False)

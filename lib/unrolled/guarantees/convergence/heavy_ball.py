@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy as sp
 import torch
 
+from unrolled.checks import check_kind, check_number
 from unrolled.guarantees import EQUAL, Assumption, Definition, Derivation, Step, Theorem, evaluate
 from unrolled.guarantees.convergence.symbols import A, accelerated_rate, kappa, lam, r, x, y
 from unrolled.guarantees.draw import uniform
@@ -34,8 +35,16 @@ def _too_large(generator: torch.Generator) -> tuple[float, float]:
 
 
 def heavy_ball_radius(instance: tuple[float, float]) -> float:
-    """Spectral radius of heavy ball's iteration matrix for (κ, λ), eigenvalues scaled to [1, κ]."""
-    condition, eigenvalue = instance
+    """Spectral radius of heavy ball's iteration matrix for (κ, λ), eigenvalues scaled to [1, κ].
+
+    ValueError unless `instance` is a pair of finite numbers with κ ≥ 1.
+    """
+    check_kind("instance", instance, tuple)
+    if len(instance) != 2:
+        raise ValueError(f"instance has {len(instance)} entries; the pair (κ, λ) is needed")
+    condition, eigenvalue = (check_number("instance", number) for number in instance)
+    if condition < 1:
+        raise ValueError(f"instance has κ = {condition}; κ ≥ 1 is needed")
     step, momentum = heavy_ball_parameters(1.0, condition)
     matrix = torch.tensor(
         [[1 + momentum - step * eigenvalue, -momentum], [1, 0]], dtype=torch.float64

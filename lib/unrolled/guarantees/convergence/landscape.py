@@ -6,6 +6,7 @@ import sympy as sp
 import torch
 from torch import Tensor
 
+from unrolled.checks import check_measure, check_size, check_vector
 from unrolled.guarantees import AT_MOST, Assumption, Derivation, Step, Theorem
 from unrolled.guarantees.convergence import instances
 from unrolled.guarantees.convergence.symbols import J_best
@@ -20,7 +21,17 @@ def descend(
     """Minimise J(η) from `start` by damped Gauss–Newton: the steps (K,) at the end.
 
     A descent method that sees only J's residuals √ν_i p(λ_i) and knows nothing of Gauss nodes.
+
+    Args:
+        eigenvalues, weights: (n,), float64, nonnegative and finite.
+        start: (K,), float64, finite.
+
+    Raises:
+        ValueError: arguments other than these.
     """
+    check_measure(eigenvalues, weights)
+    check_vector("start", start, eigenvalues.dtype)
+    check_size("iterations", iterations)
     steps, damping = start.clone(), 1e-2
     # Exact arithmetic keeps equal steps equal; rounding would not.
     tied = bool((start == start[0]).all())
@@ -30,7 +41,7 @@ def descend(
         return root * instances.polynomial(eigenvalues, eta)
 
     current = residual(steps)
-    identity = torch.eye(len(steps), dtype=torch.float64)
+    identity = torch.eye(len(steps), dtype=steps.dtype)
     for _ in range(iterations):
         factors = 1 - steps[:, None] * eigenvalues
         others = torch.stack([_leave_one_out(factors, k) for k in range(len(steps))])

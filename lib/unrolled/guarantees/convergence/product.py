@@ -7,6 +7,7 @@ from dataclasses import replace
 import sympy as sp
 import torch
 
+from unrolled.checks import check_dense, check_number, check_positive, check_size
 from unrolled.guarantees import (
     AT_LEAST,
     Assumption,
@@ -29,7 +30,14 @@ SOURCE_CLAIM = "Common in tutorials on unrolled networks; see the notes of the c
 
 
 def rate(step: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    """Worst-case factor of one gradient layer, ρ(η) = max over [low, high] of |1 − ηλ|."""
+    """Worst-case factor of one gradient layer, ρ(η) = max over [low, high] of |1 − ηλ|.
+
+    ValueError unless `step` is a finite tensor, of any shape, and low and high are finite.
+    """
+    check_dense("step", step)
+    if not torch.isfinite(step).all():
+        raise ValueError("step holds NaN or infinite entries; all must be finite")
+    low, high = check_number("low", low), check_number("high", high)
     return torch.maximum((1 - step * low).abs(), (1 - step * high).abs())
 
 
@@ -250,7 +258,14 @@ def rounding_by_order(
 
     Keys: "largest first", "smallest first", "Leja". In exact arithmetic all three are equal and at
     most `chebyshev_factor`. The eigenvectors are random, since rounding harms by mixing them.
+
+    Raises:
+        ValueError: kappa < 1, depth < 1 or n < 1.
     """
+    check_size("n", n)
+    kappa = check_positive("kappa", kappa)
+    if kappa < 1:
+        raise ValueError(f"kappa is {kappa!r}; the ratio M/m ≥ 1 is needed")
     steps = chebyshev_steps(1.0, kappa, depth)
     orders = {
         "largest first": steps,

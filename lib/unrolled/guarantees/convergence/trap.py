@@ -8,6 +8,7 @@ import sympy as sp
 import torch
 from torch import Tensor
 
+from unrolled.checks import check_depth, check_measure
 from unrolled.guarantees import AT_LEAST, AT_MOST, Assumption, Derivation, Refutation, Step, Theorem
 from unrolled.guarantees.convergence import instances
 from unrolled.guarantees.convergence.splitting import Pair
@@ -23,7 +24,14 @@ _reached, _trained = sp.symbols(r"J(\eta^{(t)}) J(\eta^{\text{trained}})")
 
 
 def best_tied(eigenvalues: Tensor, weights: Tensor, depth: int) -> tuple[float, float]:
-    """The best single step h for all layers, and its J: bisection on a convex function's slope."""
+    """The best single step h for all layers, and its J: bisection on a convex function's slope.
+
+    ValueError unless eigenvalues and weights are (n,) and finite, weights ≥ 0, eigenvalues > 0.
+    """
+    check_depth(depth)
+    check_measure(eigenvalues, weights)
+    if not (eigenvalues > 0).all():
+        raise ValueError("eigenvalues has entries that are 0; all must be > 0")
 
     def slope(h: float) -> float:
         factor = 1 - h * eigenvalues

@@ -9,6 +9,7 @@ import sympy as sp
 import torch
 from torch import Tensor
 
+from unrolled.checks import check_depth, check_measure
 from unrolled.guarantees import (
     AT_LEAST,
     AT_MOST,
@@ -41,6 +42,7 @@ from unrolled.guarantees.convergence.symbols import (
 )
 from unrolled.guarantees.draw import integer
 from unrolled.iterations import chebyshev_steps, heavy_ball
+from unrolled.iterations.steps import check_range
 from unrolled.sensing import DenseOperator
 
 
@@ -235,7 +237,13 @@ def hardest_measure(low: float, high: float, depth: int) -> tuple[Tensor, Tensor
     """The K + 1 eigenvalues and weights on which no K-step first-order method beats Chebyshev.
 
     weights ν_j = |ℓ_j(0)|/T_K(σ) on the extremal points λ_j of the Chebyshev polynomial.
+
+    ValueError unless 0 < low < high < ∞ and depth ≥ 1.
     """
+    check_depth(depth)
+    check_range(low, high)
+    if low == high:
+        raise ValueError(f"low, high are both {low}; low < high is needed")
     points = instances.extremal_points(low, high, depth)
     differences = points[:, None] - points[None, :]
     ratio = torch.where(differences == 0, 1.0, points[None, :] / differences)
@@ -246,8 +254,11 @@ def hardest_measure(low: float, high: float, depth: int) -> tuple[Tensor, Tensor
 def conjugate_gradient_error(eigenvalues: Tensor, weights: Tensor, depth: int) -> float:
     """Smallest ‖p(H)e_0‖² over all polynomials p of degree ≤ depth with p(0) = 1.
 
-    No method whose iterates lie in the Krylov space does better, adaptive or trained.
+    No method whose iterates lie in the Krylov space does better, adaptive or trained. ValueError
+    unless eigenvalues and weights are (n,), nonnegative and finite, and depth ≥ 1.
     """
+    check_depth(depth)
+    check_measure(eigenvalues, weights)
     return float(_least_in_krylov_space(eigenvalues, weights, depth).square().sum())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ def certified_sparsity(A: DenseOperator | Tensor, *, effort: int = 5 * SECOND) -
     Raises:
         ValueError: A is none of that, or has a zero column.
     """
-    check_size("effort", effort)
+    check_size("effort", effort, most=math.inf)
     A = matrix(A)
     if A.is_complex():
         raise ValueError(f"A has dtype {A.dtype}; the theorems are about real matrices")

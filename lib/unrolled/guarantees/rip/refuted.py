@@ -9,6 +9,7 @@ import sympy as sp
 import torch
 from torch import Tensor
 
+from unrolled.checks import check_depth
 from unrolled.guarantees import AT_MOST, Refutation
 from unrolled.guarantees.notation import Norm, over
 from unrolled.guarantees.rip.fixed_thresholds import on_frame
@@ -43,6 +44,7 @@ class NoiselessRun:
 
 def leakage(depth: int = 30) -> NoiselessRun:
     """One entry on the 6×16 frame, W = A and the thresholds 10⁻³·2⁻ᵏ, k = 0, …, K − 1."""
+    check_depth(depth)
     frame = equiangular_frame(dtype=torch.float64)
     thresholds = 1e-3 * 0.5 ** torch.arange(depth, dtype=torch.float64)
     return _run(frame, thresholds, [1.0] + 15 * [0.0])

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
 import sympy as sp
 import torch
 from torch import Tensor
 
-from unrolled.checks import check_depth, check_positive, check_size
+from unrolled.checks import check_depth, check_matrix, check_positive, check_size, check_spectrum
 from unrolled.guarantees import evaluate
 from unrolled.guarantees.rip.symbols import E0, E, K
 from unrolled.networks import TiLISTA
@@ -37,8 +38,9 @@ class Scheme(NamedTuple):
         thresholds, certificate = [], [float(told[E0])]
         for _ in range(int(told[K])):
             known = {**told, E: certificate[-1]}
-            thresholds.append(evaluate(self.threshold, known))
-            certificate.append(evaluate(self.step, known))
+            with np.errstate(over="ignore"):  # a bound that nothing meets may be infinite
+                thresholds.append(evaluate(self.threshold, known))
+                certificate.append(evaluate(self.step, known))
         return Schedule(
             torch.tensor(thresholds, dtype=torch.float64),
             torch.tensor(certificate, dtype=torch.float64),
@@ -65,13 +67,11 @@ def with_thresholds(A: DenseOperator | Tensor, W: Tensor, thresholds: Tensor) ->
     Raises:
         ValueError: arguments other than these.
     """
-    if not isinstance(thresholds, Tensor) or thresholds.ndim != 1 or len(thresholds) == 0:
-        raise ValueError(f"thresholds is {thresholds!r}; a vector (K,), K ≥ 1, is needed")
-    if not (thresholds.isfinite() & (thresholds >= 0)).all():
-        raise ValueError("thresholds holds negative or non-finite entries; all must be ≥ 0")
+    check_spectrum("thresholds", thresholds)
     net = TiLISTA(A, len(thresholds))
     if not isinstance(W, Tensor) or (W.shape, W.dtype) != (net.A.shape, net.A.dtype):
         raise ValueError(f"W is no {tuple(net.A.shape)} tensor of dtype {net.A.dtype}, as A is")
+    check_matrix("W", W)
     net.requires_grad_(False)
     net.W[0].copy_(W)
     net.steps.fill_(1.0)

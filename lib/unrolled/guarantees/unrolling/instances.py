@@ -7,18 +7,27 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from unrolled.checks import check_kind, check_positive, check_size
 from unrolled.networks import GradientNet
-from unrolled.sensing import DenseOperator, with_spectrum
+from unrolled.sensing import DenseOperator, SensingOperator, with_spectrum
 
 
 def normalisation(operator: DenseOperator, lam: float) -> float:
-    """γ = n / tr(W_λA), which makes γW_λ divergence-free: tr(I − γW_λA) = 0. Needs λ > 0."""
+    """γ = n / tr(W_λA), which makes γW_λ divergence-free: tr(I − γW_λA) = 0. Needs λ > 0, A ≠ 0."""
+    check_kind("operator", operator, SensingOperator)
+    lam = check_positive("lam", lam, dtype=operator.dtype.to_real())
     spectrum = operator.eigenvalues
     return operator.shape[1] / float((spectrum / (spectrum + lam)).sum())
 
 
 def divergence_free_step(operator: DenseOperator, x: Tensor, y: Tensor, lam: float) -> Tensor:
     """The linear step of OAMP, x + γW_λ(y − Ax) with W_λ = Aᵀ(AAᵀ + λI)⁻¹: (B, n) to (B, n)."""
+    check_kind("operator", operator, SensingOperator)
+    operator.check("x", x, operator.shape[1])
+    operator.check("y", y, operator.shape[0])
+    if len(x) != len(y):
+        raise ValueError(f"x, y are {len(x)} and {len(y)} rows; as many are needed")
+    lam = check_positive("lam", lam, dtype=operator.dtype.to_real())
     return x + normalisation(operator, lam) * operator.lmmse(y - operator.forward(x), lam)
 
 
@@ -57,7 +66,9 @@ class IdentityDenoiser:
 
 
 def row_orthogonal(m: int, n: int, *, generator: torch.Generator) -> DenseOperator:
-    """Draw A (m, n) with AAᵀ = I, float64."""
+    """Draw A (m, n) with AAᵀ = I, float64. 1 ≤ m ≤ n, or ValueError."""
+    check_size("n", n)
+    check_size("m", m, most=n)
     ones = (torch.arange(n) < m).double()
     return with_spectrum(ones, m=m, generator=generator, dtype=torch.float64)
 
