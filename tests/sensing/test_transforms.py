@@ -197,7 +197,7 @@ def test_bad_kinds_are_refused(draw):
 def test_bad_lengths_and_dtypes_are_refused():
     with pytest.raises(ValueError, match="n is 12; a power of two"):
         partial_hadamard(3, 12, generator=seeded(0))
-    with pytest.raises(ValueError, match="n is 6; a power of two"):
+    with pytest.raises(ValueError, match="the length of x is 6; a power of two"):
         hadamard(torch.ones(1, 6))
     for transform in (dct, inverse_dct, hadamard):
         with pytest.raises(ValueError, match=r"[xX] is a ndarray; a Tensor"):

@@ -45,8 +45,13 @@ def dct(x: Tensor) -> Tensor:
         ValueError: x is not (B, n).
     """
     _check_rows("x", x)
+    return unchecked_dct(x)
+
+
+def unchecked_dct(x: Tensor) -> Tensor:
+    """What `dct` computes, without a look at the argument."""
     if x.is_complex():
-        return torch.complex(dct(x.real), dct(x.imag))
+        return torch.complex(unchecked_dct(x.real), unchecked_dct(x.imag))
     n = x.shape[1]
     # Evens forwards, then odds backwards: a cosine transform of x is a Fourier transform of that.
     folded = torch.cat((x[:, ::2], x[:, 1::2].flip(1)), 1)
@@ -61,8 +66,13 @@ def inverse_dct(X: Tensor) -> Tensor:
         ValueError: X is not (B, n).
     """
     _check_rows("X", X)
+    return unchecked_inverse_dct(X)
+
+
+def unchecked_inverse_dct(X: Tensor) -> Tensor:
+    """What `inverse_dct` computes, without a look at the argument."""
     if X.is_complex():
-        return torch.complex(inverse_dct(X.real), inverse_dct(X.imag))
+        return torch.complex(unchecked_inverse_dct(X.real), unchecked_inverse_dct(X.imag))
     n = X.shape[1]
     mirrored = torch.nn.functional.pad(X.flip(1)[:, : n // 2], (1, 0))  # 0, X_{n−1}, X_{n−2}, …
     half = torch.complex(X[:, : n // 2 + 1], -mirrored) / _twiddle(X)
@@ -92,9 +102,13 @@ def hadamard(x: Tensor) -> Tensor:
         ValueError: another n.
     """
     _check_rows("x", x)
+    check_power_of_two("the length of x", x.shape[1])
+    return unchecked_hadamard(x)
+
+
+def unchecked_hadamard(x: Tensor) -> Tensor:
+    """What `hadamard` computes, without a look at the argument."""
     n = x.shape[1]
-    if n & (n - 1):
-        raise ValueError(f"x has rows of {n} entries; a power of two is needed")
     # Each pass transforms the lowest binary digit of the place and makes it the highest, so that
     # after log₂ n passes every digit has had its turn and is where it was.
     for _ in range(n.bit_length() - 1):
@@ -203,7 +217,8 @@ def partial_dct(
     m: int, n: int, *, generator: torch.Generator, dtype: torch.dtype = torch.float32
 ) -> PartialTransform:
     """Draw m of the n rows of the orthonormal DCT-II, all choices alike. 1 ≤ m ≤ n."""
-    return PartialTransform(dct, inverse_dct, _draw_rows(m, n, generator), n, dtype=dtype)
+    rows = _draw_rows(m, n, generator)
+    return PartialTransform(unchecked_dct, unchecked_inverse_dct, rows, n, dtype=dtype)
 
 
 def partial_fourier(
@@ -227,7 +242,8 @@ def partial_hadamard(
 ) -> PartialTransform:
     """Draw m of the n rows of the orthonormal Hadamard matrix, n a power of two. 1 ≤ m ≤ n."""
     check_power_of_two("n", n)
-    return PartialTransform(hadamard, hadamard, _draw_rows(m, n, generator), n, dtype=dtype)
+    rows = _draw_rows(m, n, generator)
+    return PartialTransform(unchecked_hadamard, unchecked_hadamard, rows, n, dtype=dtype)
 
 
 def fft(x: Tensor) -> Tensor:
