@@ -54,14 +54,12 @@ class Visit:
     Attributes:
         page: the page, loaded, with all mathematics typeset.
         trouble: a line for each request that failed or left this machine, and each error logged.
-        weights: compressed size in bytes of everything that came, by address.
     """
 
     def __init__(self, page: Page, address: str) -> None:
         self.page = page
         self.address = address
         self.trouble: list[str] = []
-        self.weights: dict[str, int] = {}
         self._responses: list[Response] = []
         page.route("**/*", self._route)
         page.on("response", lambda response: self._responses.append(response))
@@ -70,7 +68,7 @@ class Visit:
         page.on("console", self._console)
 
     def open(self, name: str) -> None:
-        """Go to a page, wait until it is at rest, and weigh what came."""
+        """Go to a page and wait until it is at rest."""
         self.page.goto(f"{self.address}{name}.html", wait_until="networkidle")
         self.page.evaluate("window.MathJax?.startup?.promise.then(() => true)")
         # What loads only when it is seen belongs to the visit as well.
@@ -79,9 +77,14 @@ class Visit:
         for response in self._responses:
             if response.status >= 400:
                 self.trouble.append(f"{response.status}: {response.url}")
-            elif response.url.startswith(self.address) and response.ok:
-                self.weights[response.url] = len(gzip.compress(response.body(), 9))
-        self._responses.clear()
+
+    def weights(self) -> dict[str, int]:
+        """The compressed size in bytes of everything that came, by address."""
+        return {
+            response.url: len(gzip.compress(response.body(), 9))
+            for response in self._responses
+            if response.url.startswith(self.address) and response.ok
+        }
 
     def _route(self, route: Route) -> None:
         if route.request.url.startswith((self.address, "data:", "blob:")):
