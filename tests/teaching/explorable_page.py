@@ -5,8 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-from unrolled.teaching.explorable import vega_bundle
-from unrolled.teaching.explorable.explorable import STATIC
+from unrolled.teaching.notebook import STATIC, vega_bundle
 
 PAGE = """<!doctype html>
 <html lang="en" data-content_root="./" data-theme="light">
@@ -17,7 +16,7 @@ PAGE = """<!doctype html>
 h1 {{ color: var(--unrolled-text) }}</style>
 <link rel="stylesheet" href="_static/unrolled.css">
 <link rel="stylesheet" href="_static/explorable.css">
-<script type="module" src="_static/explorable.js"></script></head>
+<script defer src="_static/explorable.js"></script></head>
 <body><main><h1>Explorables</h1>{body}</main></body></html>"""
 
 

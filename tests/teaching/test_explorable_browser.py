@@ -252,25 +252,6 @@ def test_vega_is_loaded_only_where_a_chart_comes_near(opened, site):
     assert sum("vega.js" in url for url in page.requests) == 1
 
 
-def test_a_notebook_brings_the_same_page_to_life_and_ends_it(opened):
-    page = opened("plain.html")
-    page.evaluate(
-        """async (html) => {
-            const { default: widget } = await import("./_static/explorable.js");
-            const vega = await (await fetch("./_static/vendor/vega.js")).text();
-            const el = document.querySelector("main");
-            const model = { get: (name) => ({ page: html, vega })[name] };
-            window.end = widget.render({ model, el });
-        }""",
-        CURVES.page(),
-    )
-    slider = page.get_by_label("layers K")
-    slider.press("End")
-    page.wait_for_timeout(100)
-    agree(CURVES.evaluate({K: 8}), shown(page, CURVES))
-    page.evaluate("window.end()")
-
-
 def test_a_chart_that_cannot_start_says_so(browser, site):
     page = browser.new_page(viewport={"width": 1280, "height": 3000})
     page.route("**/vega.js", lambda route: route.abort())

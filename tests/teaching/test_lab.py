@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 import time
 from html.parser import HTMLParser
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from ipywidgets import Widget
 
 from unrolled.teaching.controls import Choice, Number, Toggle
 from unrolled.teaching.lab import Lab, Progress
@@ -69,10 +71,45 @@ def test_the_start_runs_once_for_both_displays():
     lab = make()
     bundle = lab._repr_mimebundle_()
     assert calls == [(10, 8)]
-    assert {"text/html", "text/plain", "application/vnd.jupyter.widget-view+json"} == set(bundle)
+    assert {"text/html", "text/plain"} == set(bundle)
     assert lab.default.figure.svg in bundle["text/html"]
     assert lab.default.figure.svg in lab.widget.figure
     assert bundle["text/plain"] == "The error falls to 0.201 over the layers."
+
+
+def test_a_view_that_was_closed_is_made_anew():
+    lab = make()
+    enter(lab, kappa="3")
+    first = lab.widget
+    assert lab.widget is first
+    Widget.close_all()
+    second = lab.widget
+    assert second is not first
+    assert lab.widget is second
+    assert second.comm is not None
+    assert second.entered["kappa"] == "10"
+    enter(lab, kappa="3")
+    assert "falls to 0.00391" in second.figure
+
+
+@pytest.mark.parametrize("part", ["compute", "draw", "alt", "summary"])
+def test_a_lab_that_asks_for_the_end_says_so_and_lives_on(part):
+    def leave(*arguments, **values):
+        if armed:
+            sys.exit()
+        return {"compute": compute, "draw": draw}.get(part, lambda _: says)(*arguments, **values)
+
+    armed, says = [], "A line falls, all along."
+    lab = make(**{part: leave})
+    before = lab.widget.figure
+    armed.append(True)
+    with pytest.raises(RuntimeError, match="the end of Python"):
+        enter(lab, kappa="20")
+    assert "RuntimeError: the end of Python was asked for" in lab.widget.alert
+    assert lab.widget.figure == before
+    armed.clear()
+    enter(lab, kappa="30")
+    assert lab.widget.figure != before
 
 
 def test_nothing_is_computed_before_it_is_shown():

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unrolled.teaching.notebook import for_site
 from unrolled.teaching.quickcheck import Misconception, Option, QuickCheck
 
 
@@ -241,6 +242,33 @@ def test_whatever_a_function_does_the_outcome_is_a_sentence():
     assert "the function itself, not int" in question.grade(4).message
 
 
+@pytest.mark.parametrize("error", [SystemExit, SystemExit(3), GeneratorExit, RecursionError])
+def test_a_function_that_asks_for_the_end_gets_a_sentence_too(error):
+    def leaving(x):
+        raise error
+
+    class Leaving:
+        def __ne__(self, other):
+            raise error
+
+    assert "stopped on line" in code().grade(leaving).message
+    assert "could not be used" in code().grade(lambda x: Leaving()).message
+
+
+def test_an_interrupt_stays_one():
+    def slow(x):
+        raise KeyboardInterrupt
+
+    class Slow:
+        def __ne__(self, other):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        code().grade(slow)
+    with pytest.raises(KeyboardInterrupt):
+        code().grade(lambda x: Slow())
+
+
 @pytest.mark.parametrize(
     ("planted", "where"),
     [
@@ -261,15 +289,9 @@ def test_the_page_shows_the_source_of_the_solution():
     assert answer_in(code().payload())["solution"] == "def twice(x):\n    return 2 * x"
 
 
-def test_a_grade_reaches_the_question_that_is_shown():
-    question = code()
-    question.grade(twice)  # nothing is shown yet, so no view is made
-    assert "widget" not in vars(question)
-    assert question.widget.state == {}
-    question.grade(twice)
-    assert question.widget.state == {"right": True}
-    question.grade(lambda x: None)
-    assert question.widget.state == {}
+def test_a_grade_names_its_question():
+    assert code().grade(twice).question == "q"
+    assert 'data-question="q"' in code().grade(twice)._repr_html_()
 
 
 def test_a_grade_is_shown_as_text_and_as_escaped_html():
@@ -297,7 +319,8 @@ QUESTIONS = [
 def test_a_question_has_both_displays(question):
     bundle = question._repr_mimebundle_()
     assert bundle["text/plain"] == "Quick check q"
-    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"]
+    assert set(bundle) == {"text/plain", "text/html"}
+    assert for_site(bundle["text/html"]) == question.page()
     data = re.search(r'<script type="application/json">(.*?)</script>', bundle["text/html"])[1]
     assert json.loads(data) == json.loads(json.dumps(question.payload()))
     assert "<details>" in bundle["text/html"]  # the answer where no script runs
@@ -305,7 +328,7 @@ def test_a_question_has_both_displays(question):
 
 def test_nothing_in_a_question_ends_its_script():
     question = choice(True, False, prompt="`</script>`")
-    assert question._repr_html_().count("</script>") == 1
+    assert question.page().count("</script>") == 1
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=["choice", "numeric", "code"])

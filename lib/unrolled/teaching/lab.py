@@ -7,18 +7,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import anywidget
 import torch
 import traitlets
+from IPython.display import display
 
 from unrolled.teaching.controls import Control
 from unrolled.teaching.figures import Figure
+from unrolled.teaching.kernel import attended, staying
+from unrolled.teaching.notebook import STATIC
 from unrolled.teaching.text import to_html
-
-STATIC = Path(__file__).parent / "static"
 
 
 class Progress:
@@ -138,16 +138,21 @@ class Lab:
         """The state at the start of every control, computed once, when it is first shown."""
         return self.state({})
 
-    @cached_property
+    @property
     def widget(self) -> "LabView":
-        """The live view, made when it is first asked for."""
-        return LabView(self)
+        """The live view, made when it is first asked for, and again once it has been closed."""
+        view = self.__dict__.get("view")
+        if view is None or view.comm is None:
+            view = self.__dict__["view"] = LabView(self)
+        return view
 
+    @staying()
     def _compute(self, values: Mapping[str, Any], progress: Progress) -> tuple[Any, ...]:
         began = time.perf_counter()
         result = self.compute(progress, **values)
         return values, result, progress.device, time.perf_counter() - began
 
+    @staying()
     def _draw(self, computed: tuple[Any, ...]) -> State:
         values, result, device, seconds = computed
         alt = self.alt(result) if callable(self.alt) else self.alt
@@ -175,13 +180,23 @@ class Lab:
             f"{state.figure.html}"
             f'<div class="unrolled-lab-summary">{state.summary}'
             f"<p>Computed on {_device(state.device)}.</p></div>"
-            f'<p class="unrolled-lab-note">Open this chapter in Binder or JupyterLab to change the '
+            f'<p class="unrolled-lab-note">Run this chapter in Binder or JupyterLab to change the '
             f"settings and compute anew.</p></div>"
         )
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        bundle, _metadata = self.widget._repr_mimebundle_()
-        return {**bundle, "text/html": self.to_html(), "text/plain": self.default.figure.alt}
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/html": self.to_html(), "text/plain": self.default.figure.alt}
+
+    def _ipython_display_(self) -> None:
+        """Show the picture, and where somebody sits at the kernel the live view in its place.
+
+        Two outputs, since a notebook that is exported, or opened without its kernel, keeps the
+        first alone. A view would be kept with the notebook, and ask another host to be shown.
+        """
+        display(self._repr_mimebundle_(), raw=True)
+        if attended():
+            bundle, _metadata = self.widget._repr_mimebundle_()
+            display({**bundle, "text/html": "", "text/plain": ""}, raw=True)
 
 
 class LabView(anywidget.AnyWidget):

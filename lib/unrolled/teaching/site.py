@@ -16,7 +16,6 @@ from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.config import Config
-from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import import_object
 from sphinx.util.docutils import SphinxDirective
@@ -24,9 +23,8 @@ from sphinx.writers.html5 import HTML5Translator
 
 from unrolled.teaching.colophon import Colophon
 from unrolled.teaching.docstrings import to_rst
-from unrolled.teaching.explorable import vega_bundle
+from unrolled.teaching.notebook import STATIC, for_site, vega_bundle
 
-STATIC = Path(__file__).parent / "static"
 # Figures and labs carry their own style: they must look the same where no page loads it.
 STYLES = ("unrolled.css", "explorable.css", "quickcheck.css")
 LOADERS = ("explorable.js", "quickcheck.js", "wide.js", "paper.js")
@@ -35,7 +33,6 @@ LOADERS = ("explorable.js", "quickcheck.js", "wide.js", "paper.js")
 def setup(app: Sphinx) -> dict[str, object]:
     """Register the extension with Sphinx."""
     app.connect("config-inited", configure)
-    app.connect("env-updated", drop_widget_states)
     app.connect("html-page-context", lighten)
     app.connect("build-finished", write_vega)
     # Before napoleon, which must not take a colon in a formula for the end of a name.
@@ -51,7 +48,8 @@ def setup(app: Sphinx) -> dict[str, object]:
         app.add_css_file(name)
     app.add_css_file("paper.css", media="print")
     for name in LOADERS:
-        app.add_js_file(name, type="module", priority=900)  # after MathJax, which one waits for
+        # After MathJax, which one waits for. No module: a browser loads none from a file.
+        app.add_js_file(name, defer="defer", priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -61,19 +59,13 @@ def configure(app: Sphinx, config: Config) -> None:
     config.html_search_scorer = str(STATIC / "search.js")
 
 
-def drop_widget_states(app: Sphinx, env: BuildEnvironment) -> None:
-    """Keep what execution left of its widgets off the pages, which show HTML in their place.
-
-    myst-nb would write every widget's state into its page, scripts and all.
-    """
-    for docname in env.all_docs:
-        NbMetadataCollector.get_js_files(env, docname).pop("ipywidgets_state", None)
-
-
 def lighten(
     app: Sphinx, page: str, template: str, context: dict[str, object], doctree: nodes.document
 ) -> None:
-    """Take out of a page's HTML what it says twice: every picture brings the same style sheet."""
+    """Take out of a page's HTML what notebooks need, and what it says twice.
+
+    Every picture brings the same style sheet.
+    """
     seen: set[str] = set()
 
     def once(style: re.Match[str]) -> str:
@@ -83,7 +75,7 @@ def lighten(
         return style[0]
 
     if "body" in context:
-        body = re.sub(r"<style>.*?</style>", once, context["body"], flags=re.DOTALL)
+        body = re.sub(r"<style>.*?</style>", once, for_site(context["body"]), flags=re.DOTALL)
         # Of the classes of a formula, this one speaks to a highlighter that no page loads.
         context["body"] = body.replace(
             'class="math notranslate nohighlight"', 'class="math notranslate"'
@@ -91,7 +83,7 @@ def lighten(
 
 
 def write_vega(app: Sphinx, failure: Exception | None) -> None:
-    """Write Vega, Vega-Lite and vega-embed as one ES module, which a page with a chart imports."""
+    """Write Vega, Vega-Lite and vega-embed as one script, which a page with a chart loads."""
     bundle = Path(app.outdir) / "_static" / "vendor" / "vega.js"
     if failure is None and app.builder.format == "html" and not bundle.exists():
         bundle.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ from unrolled.teaching.explorable.bars import Bars
 from unrolled.teaching.explorable.chart import Panel
 from unrolled.teaching.explorable.control import Selector, Slider
 from unrolled.teaching.explorable.curves import Curves, Sequence
-from unrolled.teaching.explorable.explorable import Explorable, vega_bundle
+from unrolled.teaching.explorable.explorable import Explorable
 from unrolled.teaching.explorable.plane import POINTER, Handle, Paths, Segments, Texts
 from unrolled.teaching.explorable.points import Points
 
@@ -22,5 +22,4 @@ __all__ = [
     "Sequence",
     "Slider",
     "Texts",
-    "vega_bundle",
 ]

@@ -11,15 +11,11 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
-import anywidget
 import numpy as np
 import sympy
-import traitlets
-import vl_convert
 
 from unrolled.teaching.explorable import chart
 from unrolled.teaching.explorable.chart import Panel
@@ -29,9 +25,8 @@ from unrolled.teaching.explorable.page import controls_html, packed, panel_html
 from unrolled.teaching.explorable.plane import Handle
 from unrolled.teaching.explorable.rows import Table, columns_of, places, rounded, setting
 from unrolled.teaching.explorable.scope import Evaluated, Expression, Scope, number
+from unrolled.teaching.notebook import alive
 from unrolled.teaching.text import to_html
-
-STATIC = Path(__file__).parent.parent / "static"
 
 Settings = Mapping[sympy.Symbol, float | str]
 
@@ -231,14 +226,11 @@ class Explorable:
             signals.append({"name": f"reading{j}", "update": self._scope.code(reading)})
         return chart.common(self._styles, signals)
 
-    @cached_property
-    def widget(self) -> ExplorableView:
-        """The chart where a notebook runs; it needs no answer from the kernel."""
-        return ExplorableView(page=self.page(), vega=vega_bundle())
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        bundle, _metadata = self.widget._repr_mimebundle_()
-        return {**bundle, "text/html": self.page(), "text/plain": f"{self.title}: {self.alt}"}
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {
+            "text/html": alive(self.name, self.page()),
+            "text/plain": f"{self.title}: {self.alt}",
+        }
 
     def page(self) -> str:
         """The HTML for the site: a picture of the start, which a script brings to life."""
@@ -265,23 +257,6 @@ class Explorable:
             f'<script type="application/gzip">{packed(payload)}</script>\n'
             "</div>"
         )
-
-
-class ExplorableView(anywidget.AnyWidget):
-    """An explorable in a notebook: the same page, brought to life by the same script."""
-
-    _esm = STATIC / "explorable.js"
-    _css = "".join(
-        (STATIC / f"{name}.css").read_text() for name in ("unrolled", "explorable", "notebook")
-    )
-    page = traitlets.Unicode().tag(sync=True)
-    vega = traitlets.Unicode().tag(sync=True)
-
-
-@cache
-def vega_bundle() -> str:
-    """Vega as one ES module that sets `window.vegaEmbed`, so that a page asks no other host."""
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
 
 
 def _numbers(column: np.ndarray) -> list[float | int]:

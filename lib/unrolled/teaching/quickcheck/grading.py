@@ -6,24 +6,36 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
+from unrolled.teaching.kernel import staying
+from unrolled.teaching.notebook import alive
+
 _MARKS = {True: "✓ Right.", False: "✗ Not yet.", None: "○ Not answered yet."}
 
 
 @dataclass(frozen=True)
 class Grade:
-    """What an answer earned. `passed` is None as long as nothing gradable has been given."""
+    """What an answer earned.
+
+    Attributes:
+        passed: None as long as nothing gradable has been given.
+        message: a sentence for the reader, or nothing.
+        question: the name of the question, which then says the same on the page.
+    """
 
     passed: bool | None
     message: str
+    question: str = ""
 
     def __str__(self) -> str:
         return f"{_MARKS[self.passed]} {self.message}".strip()
 
     def _repr_html_(self) -> str:
         kind = {True: "right", False: "wrong", None: "open"}[self.passed]
-        return (
-            f'<div class="unrolled-grade" data-grade="{kind}">'
-            f"<strong>{_MARKS[self.passed]}</strong> {html.escape(self.message)}</div>"
+        name = html.escape(self.question)
+        return alive(
+            f"grade {name}",
+            f'<div class="unrolled-grade" data-grade="{kind}" data-question="{name}">'
+            f"<strong>{_MARKS[self.passed]}</strong> {html.escape(self.message)}</div>",
         )
 
 
@@ -38,14 +50,17 @@ def grade_function(check: Callable[[Callable[..., Any]], None], function: Any) -
     if not callable(function):
         return Grade(False, f"Hand over the function itself, not {type(function).__name__}.")
     try:
-        check(_watched(function))
+        with staying():
+            check(_watched(function))
     except _NotAnswered:
         return Grade(None, "Complete the function and run the cell again.")
     except _Stopped as stopped:
         return Grade(False, str(stopped))
     except AssertionError as error:
         return Grade(False, str(error) or "The result is not right.")
-    except Exception as error:  # the check stumbled over what the function returned
+    except KeyboardInterrupt:  # the reader's own, of what takes too long
+        raise
+    except BaseException as error:  # the check stumbled over what the function returned
         return Grade(False, f"What the function returned could not be used ({_named(error)}).")
     return Grade(True, "")
 
@@ -67,7 +82,9 @@ def _watched(function: Callable[..., Any]) -> Callable[..., Any]:
             result = function(*args, **kwargs)
         except NotImplementedError:
             raise _NotAnswered from None
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             where = _line(error, function)
             raise _Stopped(f"Your function stopped{where} with {_named(error)}.") from error
         if result is None or result is ...:
@@ -77,7 +94,7 @@ def _watched(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _line(error: Exception, function: Callable[..., Any]) -> str:
+def _line(error: BaseException, function: Callable[..., Any]) -> str:
     """The last line of the reader's own function that was reached."""
     line, trace = None, error.__traceback__
     while trace:
@@ -87,5 +104,5 @@ def _line(error: Exception, function: Callable[..., Any]) -> str:
     return f" on line {line}" if line else ""
 
 
-def _named(error: Exception) -> str:
+def _named(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".removesuffix(": ")

@@ -8,28 +8,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import anywidget
-import traitlets
-
+from unrolled.teaching.notebook import alive
 from unrolled.teaching.text import to_html
 from unrolled.verdict import Verdict
 
 if TYPE_CHECKING:
     from unrolled.teaching.quickcheck import Code, MultipleChoice, Numeric
-
-STATIC = Path(__file__).parents[1] / "static"
-
-
-class _View(anywidget.AnyWidget):
-    """The question where a kernel runs. `state` is the reader's last answer, {} before it."""
-
-    _esm = STATIC / "quickcheck.js"
-    _css = (STATIC / "unrolled.css").read_text() + (STATIC / "quickcheck.css").read_text()
-    payload = traitlets.Dict().tag(sync=True)
-    state = traitlets.Dict().tag(sync=True)
 
 
 @dataclass(frozen=True)
@@ -37,7 +23,7 @@ class QuickCheck(ABC):
     """A question that a reader answers on the page and that checks itself.
 
     Make one by `QuickCheck.choice`, `QuickCheck.numeric` or `QuickCheck.code`. It shows
-    itself as a widget in Jupyter and as interactive HTML on the site; both run the same script.
+    itself as the same interactive HTML in a notebook and on the site.
 
     Attributes:
         name: unlike any other on the site, such as "convergence.product-of-rates". The progress of
@@ -104,16 +90,13 @@ class QuickCheck(ABC):
             "answer": base64.b64encode(json.dumps(answer).encode()).decode(),
         }
 
-    @cached_property
-    def widget(self) -> anywidget.AnyWidget:
-        """The view for Jupyter, made when it is first asked for."""
-        return _View(payload=self.payload())
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {
+            "text/html": alive(self.name, self.page()),
+            "text/plain": f"Quick check {self.name}",
+        }
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        bundle, _metadata = self.widget._repr_mimebundle_()
-        return {**bundle, "text/plain": f"Quick check {self.name}", "text/html": self._repr_html_()}
-
-    def _repr_html_(self) -> str:
+    def page(self) -> str:
         """The question for the site: readable as it stands, brought to life by quickcheck.js."""
         question, answer = self._content
         data = json.dumps(self.payload()).replace("<", "\\u003c")  # nothing may end the script tag

@@ -1,5 +1,6 @@
 // The controls of a lab where a kernel runs. Python reads what is entered, decides whether it is
-// allowed, computes and draws; this file only shows. On the site a lab has no controls and no script.
+// allowed, computes and draws; this file only shows, in the place of the picture that stands for the lab where no
+// kernel runs. On the site a lab has no controls and no script.
 
 let count = 0;
 
@@ -132,6 +133,7 @@ function render({ model, el }) {
     input.dataset.lmSuppressShortcuts = "true";
   }
   el.append(root);
+  document.querySelectorAll(`[id="lab-${model.get("name")}"]`).forEach((picture) => picture.remove());
   for (const [trait, show] of Object.entries(views)) {
     show();
     model.on(`change:${trait}`, show);
