@@ -135,7 +135,7 @@ def test_steps_are_used_in_double_precision_however_they_are_given():
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda A, y: gradient_descent(A, y, steps=[]), "depth is 0; an integer ≥ 1"),
+        (lambda A, y: gradient_descent(A, y, steps=[]), r"steps is \[\]; a finite real vector"),
         (lambda A, y: gradient_descent(A, y, steps=1.0), r"steps is .*\(K,\) is needed"),
         (lambda A, y: gradient_descent(A, y, steps=[math.nan]), r"steps is .*nan.*\(K,\)"),
         (lambda A, y: gradient_descent(A, y, steps=None), r"steps is None; .*\(K,\)"),

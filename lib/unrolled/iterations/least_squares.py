@@ -79,6 +79,6 @@ def _vector(steps: Tensor | Sequence[float]) -> list[float]:
         vector = torch.as_tensor(values, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError, OverflowError):  # no real numbers
         vector = torch.empty(())
-    if vector.ndim != 1 or not torch.isfinite(vector).all():
+    if vector.ndim != 1 or len(vector) == 0 or not torch.isfinite(vector).all():
         raise ValueError(f"steps is {steps!r}; a finite real vector (K,) is needed")
     return vector.tolist()

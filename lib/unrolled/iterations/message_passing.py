@@ -20,7 +20,7 @@ from torch import Tensor
 
 from unrolled.checks import check_depth, check_flag, check_kind, check_positive, check_spectrum
 from unrolled.iterations.start import check_held, start
-from unrolled.sensing import SensingOperator
+from unrolled.sensing import BatchOperator, SensingOperator
 from unrolled.signals import Gaussian, Prior
 
 __all__ = ["amp", "amp_state_evolution", "oamp", "oamp_state_evolution"]
@@ -216,6 +216,8 @@ def _gains(spectrum: Tensor, error: Tensor, noise: float) -> tuple[Tensor, Tenso
 
 
 def _check_real(operator: SensingOperator, prior: Prior) -> None:
+    if isinstance(operator, BatchOperator):
+        raise ValueError("operator holds a matrix for each sample; one for all is needed")
     if operator.dtype.is_complex:
         raise ValueError(f"operator has dtype {operator.dtype}; message passing needs a real one")
     check_kind("prior", prior, Prior)

@@ -235,8 +235,8 @@ def mean_squared_error(estimate: Tensor, x: Tensor) -> Tensor:
     Raises:
         ValueError: they are no batches, or differ in shape or dtype.
     """
-    check_kind("estimate", estimate, Tensor)
-    check_kind("x", x, Tensor)
+    check_dense("estimate", estimate)
+    check_dense("x", x)
     if x.ndim == 0 or len(x) == 0:
         raise ValueError(f"x has shape {tuple(x.shape)}; a batch (B, n) is needed")
     if estimate.shape != x.shape or estimate.dtype != x.dtype:
