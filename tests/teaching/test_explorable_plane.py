@@ -319,7 +319,7 @@ ONE = {"x": [1], "y": [1], "name": ["a"]}
             "width must be positive",
         ),
         (lambda: Panel(layers=drawing().panels[0].layers, equal=True), "x_domain and y_domain"),
-        (lambda: drawing(columns=0), "columns must be positive"),
+        (lambda: drawing(columns=0), "columns is 0"),
         (lambda: drawing(readings={"a": u}), "unknown symbol u"),
     ],
 )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
+from unrolled.teaching.fields import check_fields
 from unrolled.teaching.number import read_number
 
 MOST_STOPS = 1001  # of a slider; a typed number is not bound to them
@@ -38,6 +39,7 @@ class Number:
     integer: bool = False
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _require_name(self.name)
         if not -math.inf < self.low < self.high < math.inf or (self.log and self.low <= 0):
             raise ValueError(
@@ -53,7 +55,7 @@ class Number:
             raise ValueError(
                 f"{self.name}: low and high must be whole, got {self.low!r} and {self.high!r}"
             )
-        self.check(self.start)
+        _require_start(self)
 
     def _span(self) -> float:
         return math.log10(self.high / self.low) if self.log else self.high - self.low
@@ -116,10 +118,11 @@ class Choice:
     start: str
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _require_name(self.name)
         if len(set(self.options)) != len(self.options) or len(self.options) < 2:
             raise ValueError(f"{self.name}: options must be two or more that differ")
-        self.check(self.start)
+        _require_start(self)
 
     def check(self, value: str) -> str:
         """Return the value if it is an option.
@@ -151,8 +154,8 @@ class Toggle:
     start: bool
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _require_name(self.name)
-        self.check(self.start)
 
     def check(self, value: bool) -> bool:
         """Return the value if it is a bool.
@@ -182,6 +185,13 @@ def _read_out(value: float) -> str:
     return re.sub(r"e([+-])0?(\d)", lambda e: f"e{e[1].strip('+')}{e[2]}", text)
 
 
+def _require_start(control: Number | Choice) -> None:
+    try:
+        control.check(control.start)
+    except ValueError as error:
+        raise ValueError(f"start: {error}") from None
+
+
 def _require_name(name: str) -> None:
-    if not isinstance(name, str) or not name.isidentifier():
+    if not name.isidentifier():
         raise ValueError(f"name must be one that Python allows for an argument, got {name!r}")

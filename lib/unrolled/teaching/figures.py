@@ -17,6 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.text import Text
 
+from unrolled.checks import check_positive
+from unrolled.teaching.fields import require_text
 from unrolled.teaching.svg import inline
 from unrolled.teaching.text import to_html
 
@@ -141,6 +143,8 @@ class Figure:
 
     def __init__(self, *, alt: str, caption: str, height: float = 3.2):
         self.alt = _sentence(alt)
+        require_text(caption=caption)
+        check_positive("height", height)
         self.caption = to_html(caption)
         with self.style():
             self.matplotlib = matplotlib.figure.Figure((WIDTH, height), layout="constrained")

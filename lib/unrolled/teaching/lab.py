@@ -14,7 +14,9 @@ import torch
 import traitlets
 from IPython.display import display
 
+from unrolled.checks import check_positive
 from unrolled.teaching.controls import Control
+from unrolled.teaching.fields import check_fields, require_text
 from unrolled.teaching.figures import Figure
 from unrolled.teaching.kernel import attended, staying
 from unrolled.teaching.notebook import STATIC
@@ -34,7 +36,9 @@ class Progress:
         self._report = report
 
     def __call__(self, done: float, total: float, message: str = "") -> None:
-        if not 0 <= done <= total or total == 0:
+        check_positive("total", total)
+        check_positive("done", done, zero=True)
+        if done > total:
             raise ValueError(f"done must lie between 0 and total, got {done!r} of {total!r}")
         if self._report:
             self._report(done / total, message)
@@ -107,6 +111,9 @@ class Lab:
     height: float = 3.2
 
     def __post_init__(self) -> None:
+        check_fields(self)
+        require_text(title=self.title, caption=self.caption)
+        check_positive("height", self.height)
         if not re.fullmatch(r"[a-z0-9]+([.-][a-z0-9]+)*", self.name):
             raise ValueError(
                 f"name must be lower-case words joined by dots and hyphens, got {self.name!r}"

@@ -11,6 +11,7 @@ import numpy as np
 from unrolled.teaching.explorable import look, marks
 from unrolled.teaching.explorable.look import Vega
 from unrolled.teaching.explorable.scope import Evaluated, Expression, Scope, number
+from unrolled.teaching.fields import check_fields
 
 LEFT = 42  # of a plot, for the labels of its axis
 
@@ -37,6 +38,7 @@ class Bars:
     gap: ClassVar[int] = 8
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not self.series or not self.groups:
             raise ValueError("series must not be empty")
         for label, groups in self.series.items():

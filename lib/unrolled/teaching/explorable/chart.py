@@ -18,6 +18,7 @@ from unrolled.teaching.explorable.marks import extent
 from unrolled.teaching.explorable.plane import POINTER, Handle, Paths, Segments, Texts
 from unrolled.teaching.explorable.points import Points
 from unrolled.teaching.explorable.scope import Expression, Scope, number
+from unrolled.teaching.fields import check_fields
 
 Layer = Curves | Sequence | Points | Bars | Paths | Segments | Texts | Handle
 
@@ -58,6 +59,7 @@ class Panel:
     height: int = 220
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not self.layers:
             raise ValueError("layers must not be empty")
         if self.y_scale not in ("linear", "log"):

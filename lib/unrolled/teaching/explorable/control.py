@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import sympy
 
+from unrolled.teaching.fields import check_fields, require_text
+
 
 def signal(name: str) -> str:
     """The Vega signal that holds a symbol or a column; any name gives a valid identifier."""
@@ -105,8 +107,8 @@ class Slider(_Control):
     play: bool = False
 
     def __post_init__(self) -> None:
-        if not self.label.strip():
-            raise ValueError("label must say what the slider means, got an empty one")
+        check_fields(self)
+        require_text(label=self.label)
         values = tuple(float(value) for value in self.values)
         if len(values) < 2:
             raise ValueError(f"values must be at least two, got {len(values)}")
@@ -165,8 +167,8 @@ class Selector(_Control):
     start: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.label.strip():
-            raise ValueError("label must say what is chosen, got an empty one")
+        check_fields(self)
+        require_text(label=self.label)
         options = tuple(self.options)
         if len(options) < 2 or len(set(options)) < len(options):
             raise ValueError(f"options must be two or more that differ, got {options}")

@@ -26,6 +26,7 @@ from unrolled.teaching.explorable.scope import (
     evenly,
     number,
 )
+from unrolled.teaching.fields import check_fields
 
 
 class _Sampled(marks.Marked):
@@ -36,6 +37,7 @@ class _Sampled(marks.Marked):
     width: float
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not self.series:
             raise ValueError("series must not be empty")
         marks.require(self.mark, self.width)

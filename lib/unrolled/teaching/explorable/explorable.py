@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import sympy
 
+from unrolled.checks import check_size
 from unrolled.teaching.explorable import chart
 from unrolled.teaching.explorable.chart import Panel
 from unrolled.teaching.explorable.control import Control, signal
@@ -25,6 +26,7 @@ from unrolled.teaching.explorable.page import controls_html, packed, panel_html
 from unrolled.teaching.explorable.plane import Handle
 from unrolled.teaching.explorable.rows import Table, columns_of, places, rounded, setting
 from unrolled.teaching.explorable.scope import Evaluated, Expression, Scope, number
+from unrolled.teaching.fields import check_fields, require_text
 from unrolled.teaching.notebook import alive
 from unrolled.teaching.text import to_html
 
@@ -95,18 +97,17 @@ class Explorable:
     digits: int = 6
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not re.fullmatch(r"[A-Za-z][\w.-]*", self.name):
             raise ValueError(f"name must be letters, digits, '.', '-' or '_', got {self.name!r}")
-        for argument in ("title", "alt", "caption"):
-            if not getattr(self, argument).strip():
-                raise ValueError(f"{argument} must not be empty")
+        require_text(title=self.title, alt=self.alt, caption=self.caption)
         names = [slider.name for slider in self.sliders]
         if not names or not self.panels:
             raise ValueError("sliders and panels must not be empty")
         if len(set(names)) < len(names):
             raise ValueError(f"sliders must have different symbols, got {', '.join(names)}")
-        if self.columns < 1:
-            raise ValueError(f"columns must be positive, got {self.columns}")
+        check_size("columns", self.columns)
+        check_size("digits", self.digits, most=17)
         to_html(self.caption)  # these raise what is wrong with a formula and with an expression
         self.specifications()
 
@@ -116,6 +117,8 @@ class Explorable:
         if self.rows is None:
             return {}
         table = columns_of(self.rows)
+        if not table:
+            raise ValueError("rows must have columns, got none")
         found = places(table, self._choosing)
         if len(set(found)) < len(found):
             twice = next(place for place in found if found.count(place) > 1)

@@ -25,6 +25,7 @@ from unrolled.teaching.explorable.scope import (
     evenly,
     number,
 )
+from unrolled.teaching.fields import check_fields
 
 Pair = tuple[Expression, Expression]
 
@@ -54,6 +55,7 @@ class Paths(marks.Marked):
     mark: str = "line"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _require(self.series, self.mark, ("line", "guide"))
         check_points(self.points)
 
@@ -102,6 +104,7 @@ class Segments(marks.Marked):
     mark: str = "line"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _require(self.series, self.mark, ("line", "guide", "arrow"))
 
     def evaluate(self, values: Mapping[str, float]) -> Evaluated:
@@ -153,9 +156,13 @@ class Texts:
     look: ClassVar[str] = "text"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not self.texts:
             raise ValueError("texts must not be empty")
-        for text, _, _, *numbers in self.texts:
+        for entry in self.texts:
+            if len(entry) < 3 or not isinstance(entry[0], str):
+                raise ValueError(f"texts: {entry!r} must be (text, x, y) or (text, x, y, number)")
+            text, _, _, *numbers = entry
             if len(numbers) > 1 or text.count("{}") != len(numbers):
                 raise ValueError(f"texts: {text!r} must have as many {{}} as numbers, at most one")
 
@@ -221,6 +228,7 @@ class Handle:
     look: ClassVar[str] = "handle"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not self.sets:
             raise ValueError("sets must name a symbol")
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import sympy
 
+from unrolled.checks import check_size
 from unrolled.teaching.explorable import marks
 from unrolled.teaching.explorable.look import Vega
 from unrolled.teaching.explorable.rows import Table, columns_of, places, rounded
 from unrolled.teaching.explorable.scope import Evaluated, Scope
 from unrolled.teaching.explorable.vega import numeric, printed
+from unrolled.teaching.fields import check_fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +50,15 @@ class Points(marks.Marked):
     width: float = 0.8
 
     def __post_init__(self) -> None:
+        check_fields(self)
+        check_size("digits", self.digits, most=17)
         marks.require(self.mark, self.width)
         columns = columns_of(self.rows)
-        for name in (self.x, self.y, self.series):
-            if name not in columns:
-                raise ValueError(f"rows must have a column {name}, got {', '.join(columns)}")
+        for argument in ("x", "y", "series"):
+            if (name := getattr(self, argument)) not in columns:
+                raise ValueError(
+                    f"{argument}: rows must have a column {name}, got {', '.join(columns)}"
+                )
         if not len(columns[self.series]):
             raise ValueError("rows must not be empty")
         for name in (self.x, self.y):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import sympy
 
+from unrolled.checks import check_size
 from unrolled.teaching.explorable.control import Control
 from unrolled.teaching.explorable.vega import numeric, printed
 
@@ -57,8 +58,7 @@ def check_points(points: int) -> None:
     Raises:
         ValueError: fewer than two.
     """
-    if points < 2:
-        raise ValueError(f"points must be at least 2, got {points}")
+    check_size("points", points, least=2)
 
 
 def evenly(

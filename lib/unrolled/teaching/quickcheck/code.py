@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from unrolled.teaching.fields import require_text
 from unrolled.teaching.quickcheck.grading import Grade, grade_function
 from unrolled.teaching.quickcheck.question import (
     QuickCheck,
     attempt,
     folded,
     optional_html,
-    require_callable,
-    require_text,
 )
 from unrolled.teaching.text import to_html
 from unrolled.verdict import Verdict
@@ -46,11 +45,8 @@ class Code(QuickCheck):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_text(stub=self.stub)
-        require_callable(check=self.check, solution=self.solution)
         if not self.wrong:
             raise ValueError("wrong must hold at least one function that check rejects, got none")
-        for function in self.wrong:
-            require_callable(wrong=function)
 
     def key(self) -> tuple[bool, ...]:
         """Whether `check` accepts the solution, and then each of the wrong functions."""

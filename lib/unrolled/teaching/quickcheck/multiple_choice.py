@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 from sympy.logic.boolalg import BooleanAtom
 
+from unrolled.teaching.fields import check_fields, require_text
 from unrolled.teaching.quickcheck.question import (
     QuickCheck,
     attempt,
     folded,
     optional_html,
-    require_callable,
-    require_text,
 )
 from unrolled.teaching.text import to_html
 from unrolled.verdict import Verdict
@@ -38,8 +37,8 @@ class Option:
     feedback: str
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require_text(text=self.text, feedback=self.feedback)
-        require_callable(witness=self.witness)
 
     def is_right(self) -> bool:
         """Run the witness.

@@ -7,6 +7,7 @@ from typing import Any
 
 import sympy
 
+from unrolled.teaching.fields import check_fields, require_text
 from unrolled.teaching.number import read_number
 from unrolled.teaching.quickcheck.grading import Grade
 from unrolled.teaching.quickcheck.question import (
@@ -14,8 +15,6 @@ from unrolled.teaching.quickcheck.question import (
     attempt,
     folded,
     optional_html,
-    require_callable,
-    require_text,
 )
 from unrolled.teaching.text import to_html
 from unrolled.verdict import Verdict
@@ -41,6 +40,7 @@ class Misconception:
     feedback: str
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require_text(feedback=self.feedback)
 
 
@@ -71,7 +71,6 @@ class Numeric(QuickCheck):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_callable(answer=self.answer)
         if self.relative is not None and self.absolute is not None:
             raise ValueError("relative and absolute exclude each other, got both")
         for name, value in (("relative", self.relative), ("absolute", self.absolute)):

@@ -10,6 +10,7 @@ from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from unrolled.teaching.fields import check_fields, require_text
 from unrolled.teaching.notebook import alive
 from unrolled.teaching.text import to_html
 from unrolled.verdict import Verdict
@@ -45,7 +46,8 @@ class QuickCheck(ABC):
     explanation: str = ""
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z0-9]+([.-][a-z0-9]+)*", str(self.name)):
+        check_fields(self)
+        if not re.fullmatch(r"[a-z0-9]+([.-][a-z0-9]+)*", self.name):
             raise ValueError(
                 f"name must be lower-case words joined by dots and hyphens, got {self.name!r}"
             )
@@ -126,17 +128,3 @@ def folded(summary: str, content: str) -> str:
 def optional_html(text: str) -> str:
     """Markdown that may be left out."""
     return to_html(text) if text else ""
-
-
-def require_text(**texts: Any) -> None:
-    """Raise ValueError for the first argument that is not text, or blank."""
-    for name, text in texts.items():
-        if not isinstance(text, str) or not text.strip():
-            raise ValueError(f"{name} must be text that is not blank, got {text!r}")
-
-
-def require_callable(**values: Any) -> None:
-    """Raise ValueError for the first argument that cannot be called."""
-    for name, value in values.items():
-        if not callable(value):
-            raise ValueError(f"{name} must be callable, got {value!r}")
