@@ -145,6 +145,10 @@ def test_the_nonnegative_threshold_is_the_minimiser():
 
 def test_its_mean_slope_is_the_share_that_is_left():
     r = torch.tensor([[2.0, -2.0, 0.1, 3.0]], dtype=REAL)
-    x, slope = SoftThreshold(1.0, nonnegative=True).double().with_divergence(r, torch.ones(1, 1))
+    x, slope = (
+        SoftThreshold(1.0, nonnegative=True)
+        .double()
+        .with_divergence(r, torch.ones(1, 1, dtype=REAL))
+    )
     assert x.tolist() == [[1.0, 0.0, 0.0, 2.0]]
     assert float(slope) == 0.5

@@ -101,7 +101,7 @@ def as_images(r: Tensor, image: tuple[int, int] | None) -> Tensor:
         raise ValueError(f"r has shape {tuple(r.shape)}; images of {height}×{width} are needed")
     if r.is_complex():
         return torch.stack((r.real, r.imag), 1).unflatten(2, (height, width))
-    return r.reshape(len(r), 1, height, width)
+    return r.unflatten(1, (1, height, width))
 
 
 def as_signals(images: Tensor) -> Tensor:
@@ -166,6 +166,6 @@ def check_tau(tau: Tensor | float, r: Tensor) -> Tensor:
         raise ValueError(
             f"tau has shape {tuple(tau.shape)}; one for each signal, ({len(r)}, 1), is needed"
         )
-    if tau.dtype != r.dtype.to_real():
-        raise ValueError(f"tau has dtype {tau.dtype}; that of r, {r.dtype.to_real()}, is needed")
+    if tau.dtype != r.real.dtype:
+        raise ValueError(f"tau has dtype {tau.dtype}; that of r, {r.real.dtype}, is needed")
     return tau
