@@ -107,7 +107,9 @@ def test_an_impossible_value_in_a_lab_gets_a_sentence(chapter):
 def test_every_slider_of_an_explorable_changes_its_chart(chapter):
     for root in chapter.locator(".unrolled-explorable").all():
         bring_into_view(root)
-        for slider in root.locator(".unrolled-explorable-sliders input[type=range]").all():
+        controls = root.locator(".unrolled-explorable-sliders")
+        controls.locator("input, select").first.wait_for(timeout=60_000)
+        for slider in controls.locator("input[type=range]").all():
             moved_by_keyboard(root, slider)
 
 
