@@ -19,7 +19,21 @@ from torch import Tensor
 
 from unrolled.checks import check_kind, check_nonnegative, check_positive, is_traced
 
-__all__ = ["largest", "soft_threshold"]
+__all__ = ["is_spare", "largest", "soft_threshold", "threshold_all_but_largest"]
+
+
+def is_spare(*values: Tensor) -> bool:
+    """Whether the first of these, needed no more, may be overwritten by what comes of all of them.
+
+    So it is under `no_grad` and in inference mode, unless PyTorch follows the program or autocast
+    chooses a precision. With gradients enabled it is not, even of what has none: a checkpoint may
+    come back to it.
+    """
+    return not (
+        torch.is_grad_enabled()
+        or torch.is_autocast_enabled(values[0].device.type)
+        or _is_followed(*values)
+    )
 
 
 def soft_threshold(
@@ -28,6 +42,7 @@ def soft_threshold(
     *,
     selected: Tensor | None = None,
     nonnegative: bool = False,
+    spare: bool = False,
 ) -> Tensor:
     """Shrink every entry: the minimiser over x of ½|x − u|² + threshold·|x|.
 
@@ -41,6 +56,7 @@ def soft_threshold(
         selected: (B, n) bool; entries that, where they exceed θ, pass as they are: support
             selection (Chen et al. 2018), with `largest(u, count)` for instance.
         nonnegative: minimise over x ≥ 0, max(u − θ, 0); u is real then.
+        spare: u is needed no more; x may take its place where nothing is differentiated.
 
     Raises:
         ValueError: a u that holds no real or complex numbers, a threshold that is a negative or
@@ -67,10 +83,32 @@ def soft_threshold(
             shrunk = torch.sgn(u) * torch.relu(u.abs() - threshold)
         return shrunk if selected is None else torch.where(selected & (shrunk != 0), u, shrunk)
     if selected is None:
-        if torch.is_grad_enabled():
-            return _SoftThreshold.apply(u, threshold)
-        return _shrink(u, threshold)  # what is not differentiated is spared the bookkeeping
+        if is_spare(u, threshold):  # what is not differentiated is spared the bookkeeping
+            return _shrink(u, threshold, u if spare else None)
+        return _SoftThreshold.apply(u, threshold)
     return _SelectiveThreshold.apply(u, threshold, selected)
+
+
+def threshold_all_but_largest(
+    u: Tensor, threshold: Tensor, count: int | Tensor, *, nonnegative: bool = False
+) -> Tensor:
+    """`soft_threshold` of all but the `largest` entries, which pass if they exceed it; u is spare.
+
+    Where nothing is differentiated no entry is marked: x = u − c in place, with c = 0 where u
+    passes and min(max(u, −θ), θ) elsewhere.
+    """
+    usual = nonnegative or u.is_complex() or not is_spare(u, threshold)
+    if usual or u.device.type != "cpu" or not bool((threshold >= 0).all()):
+        selected = largest(u, count, nonnegative=nonnegative)
+        return soft_threshold(u, threshold, selected=selected, nonnegative=nonnegative)
+    size = u.abs()
+    beyond = threshold.nextafter(threshold.new_tensor(math.inf))  # at θ itself x is 0
+    shrunk = size.lt_(_least(size, count).maximum(beyond))
+    if threshold.numel() == 1:
+        shrunk.mul_(u.clamp(-float(threshold), float(threshold)))
+    else:
+        shrunk.mul_(u.minimum(threshold).maximum(-threshold))
+    return u.sub_(shrunk)
 
 
 def largest(u: Tensor, count: int | Tensor, *, nonnegative: bool = False) -> Tensor:
@@ -95,18 +133,31 @@ def largest(u: Tensor, count: int | Tensor, *, nonnegative: bool = False) -> Ten
         raise ValueError(f"u has shape {tuple(u.shape)}; a batch (B, n) is needed")
     _check_count(count, u)
     size = u.detach().relu() if nonnegative else u.detach().abs()
+    return size >= _least(size, count)
+
+
+def _least(size: Tensor, count: int | Tensor) -> Tensor:
+    # The least of the `count` largest sizes of each row, (B, 1); ∞ where it is none.
+    n, quick = size.shape[1], _numpy_knows(size)
     if isinstance(count, Tensor):
-        # Column n of the ordered sizes is larger than all of them: the choice of none.
-        ordered = torch.nn.functional.pad(_sorted(size), (0, 1), value=math.inf)
-        return size >= ordered.gather(1, u.shape[1] - count[:, None])
+        most = int(count.max()) if quick else n
+        if most == 0:
+            ordered = size[:, :0]
+        elif quick:
+            top = np.partition(size.numpy(), n - most, axis=1)[:, n - most :]
+            top.sort(axis=1)
+            ordered = torch.from_numpy(top)
+        else:
+            ordered = size.sort(1).values
+        # A last column that is larger than all sizes is the choice of none.
+        padded = torch.nn.functional.pad(ordered, (0, 1), value=math.inf)
+        return padded.gather(1, most - count[:, None])
     if count == 0:
-        return torch.zeros_like(size, dtype=torch.bool)
-    if _numpy_knows(size):
-        place = u.shape[1] - count
-        least = torch.from_numpy(np.partition(size.numpy(), place, axis=1)[:, place, None])
-    else:
-        least = size.topk(count, dim=1, sorted=False).values.amin(1, keepdim=True)
-    return size >= least
+        return size.new_full((1, 1), math.inf)
+    if quick:
+        place = n - count
+        return torch.from_numpy(np.partition(size.numpy(), place, axis=1)[:, place, None])
+    return size.topk(count, dim=1, sorted=False).values.amin(1, keepdim=True)
 
 
 def _check_numbers(u: Tensor) -> None:
@@ -149,12 +200,6 @@ def _numpy_knows(size: Tensor) -> bool:
     return known and not _is_followed(size)
 
 
-def _sorted(size: Tensor) -> Tensor:
-    if _numpy_knows(size):
-        return torch.from_numpy(np.sort(size.numpy(), axis=1))
-    return size.sort(1).values
-
-
 class _SoftThreshold(torch.autograd.Function):
     # The output says all that the backward pass needs: ∂x/∂u = [x ≠ 0], ∂x/∂θ = −sign(x).
 
@@ -170,14 +215,7 @@ class _SoftThreshold(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
         (x,) = ctx.saved_tensors
-        to_u = to_threshold = None
-        if ctx.needs_input_grad[0]:
-            # softshrink's own backward at 0 is g·[x ≠ 0] in one pass. (Where x is NaN it is g or
-            # 0, as chance has it; then the loss is NaN too.)
-            to_u = torch.ops.aten.softshrink_backward(gradient, x, 0.0)
-        if ctx.needs_input_grad[1]:
-            to_threshold = _against_sign(gradient, x, ctx.threshold_shape)
-        return to_u, to_threshold
+        return _pull_back(ctx, gradient, x, None)
 
 
 class _SelectiveThreshold(torch.autograd.Function):
@@ -196,27 +234,40 @@ class _SelectiveThreshold(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, selected = ctx.saved_tensors
-        to_u = to_threshold = None
-        if ctx.needs_input_grad[0]:
+        return (*_pull_back(ctx, gradient, x, selected), None)
+
+
+def _pull_back(
+    ctx: Any, gradient: Tensor, x: Tensor, selected: Tensor | None
+) -> tuple[Tensor | None, Tensor | None]:
+    # g·[x ≠ 0] towards u, and −Σ sign(x)·g, over what it was broadcast along, towards θ.
+    to_u = to_threshold = signs = None
+    if ctx.needs_input_grad[1]:
+        signs = x.sign() if selected is None else x.sign().masked_fill(selected, 0)
+        if ctx.threshold_shape.numel() == 1:
+            total = torch.dot(signs.flatten(), gradient.flatten())
+            to_threshold = -total.reshape(ctx.threshold_shape)
+        else:
+            to_threshold = -(signs * gradient).sum_to_size(ctx.threshold_shape)
+    if ctx.needs_input_grad[0]:
+        # softshrink's own backward at 0 is g·[x ≠ 0] in one pass. (Where x is NaN it is g or 0, as
+        # chance has it; then the loss is NaN too.) The signs have served, and lend their memory.
+        if signs is not None and is_spare(signs, gradient):
+            to_u = torch.ops.aten.softshrink_backward.grad_input(gradient, x, 0.0, grad_input=signs)
+        else:
             to_u = torch.ops.aten.softshrink_backward(gradient, x, 0.0)
-        if ctx.needs_input_grad[1]:
-            shrunk = x.masked_fill(selected, 0)
-            to_threshold = _against_sign(gradient, shrunk, ctx.threshold_shape)
-        return to_u, to_threshold, None
+    return to_u, to_threshold
 
 
-def _against_sign(gradient: Tensor, x: Tensor, shape: torch.Size) -> Tensor:
-    # −Σ sign(x)·g, over what the threshold was broadcast along.
-    if shape.numel() == 1:
-        return -torch.dot(x.sign().flatten(), gradient.flatten()).reshape(shape)
-    return -(x.sign() * gradient).sum_to_size(shape)
-
-
-def _shrink(u: Tensor, threshold: Tensor) -> Tensor:
+def _shrink(u: Tensor, threshold: Tensor, out: Tensor | None = None) -> Tensor:
     if u.is_cuda:
         return _fused()(u, threshold)
-    if threshold.numel() == 1 and threshold.device.type == "cpu" and threshold >= 0:
-        return torch.nn.functional.softshrink(u, float(threshold))
+    if threshold.numel() == 1 and threshold.device.type == "cpu":
+        number = float(threshold)
+        if number >= 0 and out is None:
+            return torch.nn.functional.softshrink(u, number)
+        if number >= 0:
+            return torch.ops.aten.softshrink.out(u, number, out=out)
     return torch.sign(u) * torch.relu(u.abs() - threshold)
 
 

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from unrolled.checks import check_nonnegative, check_positive
 from unrolled.iterations import ista_step
+from unrolled.networks.in_place import add_product
 from unrolled.networks.thresholds import starting_thresholds
 from unrolled.networks.unrolled import UnrolledNet, check_layer_count, own_matrix
 from unrolled.precision import in_double
-from unrolled.prox import largest, soft_threshold
+from unrolled.prox import soft_threshold, threshold_all_but_largest
 from unrolled.sensing import DenseOperator, analytic_weights
 
 __all__ = ["ALISTA", "LISTACP", "TiLISTA", "selection_schedule"]
@@ -68,23 +69,21 @@ class _CoupledNet(UnrolledNet):
         self.counts = _counts(selection, depth, n)
 
     def _first(self, y: Tensor) -> Tensor:
-        return self._shrink(0, self._scaled(0, y) @ self._own(self.W, 0).conj())
+        # On m numbers a signal; scaling the product would take n.
+        scaled = y if self.steps is None else self._own(self.steps, 0) * y
+        return self._shrink(0, scaled @ self._own(self.W, 0).conj())
 
     def _layer(self, k: int, x: Tensor, y: Tensor) -> Tensor:
         residual = torch.addmm(y, x, self.A.T, alpha=-1)  # (B, m)
-        u = torch.addmm(x, self._scaled(k, residual), self._own(self.W, k).conj())  # (B, n)
-        return self._shrink(k, u)
-
-    def _scaled(self, k: int, residual: Tensor) -> Tensor:
-        # On m numbers a signal; scaling Wᴴ(y − Ax) itself would take n.
-        return residual if self.steps is None else self._own(self.steps, k) * residual
+        step = None if self.steps is None else self._own(self.steps, k)
+        return self._shrink(k, add_product(x, residual, self._own(self.W, k).conj(), step))
 
     def _shrink(self, k: int, u: Tensor) -> Tensor:
-        selected = None
-        if self.counts:
-            selected = largest(u, self._own(self.counts, k), nonnegative=self.nonnegative)
         threshold = self._own(self.thresholds, k)
-        return soft_threshold(u, threshold, selected=selected, nonnegative=self.nonnegative)
+        if self.counts:
+            count = self._own(self.counts, k)
+            return threshold_all_but_largest(u, threshold, count, nonnegative=self.nonnegative)
+        return soft_threshold(u, threshold, nonnegative=self.nonnegative, spare=True)
 
     def _dtype(self) -> torch.dtype:
         return self.A.dtype

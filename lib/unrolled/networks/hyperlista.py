@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.checks import check_nonnegative, check_positive
+from unrolled.networks.in_place import add
 from unrolled.networks.unrolled import UnrolledNet, own_matrix
 from unrolled.precision import in_double
-from unrolled.prox import largest, soft_threshold
+from unrolled.prox import soft_threshold, threshold_all_but_largest
 from unrolled.sensing import DenseOperator, analytic_weights
 
 __all__ = ["HyperLISTA"]
@@ -96,16 +97,16 @@ class HyperLISTA(UnrolledNet):
         residual = torch.addmm(y, x, self.A.T, alpha=-1)  # (B, m)
         direction = residual @ self.weights.conj()  # (B, n)
         left = self._size(direction)  # (B, 1)
-        momentum = self.c[1] * (x != 0).sum(1, keepdim=True)
-        u = x + direction + momentum * (x - before)
+        threshold = self._threshold(direction, left, size)
+        # ‖x‖₀ by passes over numbers, which take half the time of one that compares.
+        momentum = self.c[1] * x.detach().abs().sign().sum(1, keepdim=True)
+        u = add(add(direction, x), x - before, momentum)
         with torch.no_grad():
-            n, tiny = u.shape[1], torch.finfo(u.dtype).tiny  # y = 0 and r = 0 have no logarithm
+            n, tiny = x.shape[1], torch.finfo(x.dtype).tiny  # y = 0 and r = 0 have no logarithm
             share = self.c[2] * torch.log(size.clamp(min=tiny) / left.clamp(min=tiny))
             # NaN, of an iterate that has run off, is no number of entries.
             count = (n * share.nan_to_num(0).clamp(0, 1)).long()[:, 0]
-        threshold = self._threshold(direction, left, size)
-        selected = largest(u, count, nonnegative=self.nonnegative)
-        return soft_threshold(u, threshold, selected=selected, nonnegative=self.nonnegative), x
+        return threshold_all_but_largest(u, threshold, count, nonnegative=self.nonnegative), x
 
     def _threshold(self, direction: Tensor, left: Tensor, size: Tensor) -> Tensor:
         threshold = self.c[0] * left

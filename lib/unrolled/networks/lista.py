@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from unrolled.checks import check_nonnegative
 from unrolled.iterations import ista_step
+from unrolled.networks.in_place import add_product
 from unrolled.networks.thresholds import starting_thresholds
 from unrolled.networks.unrolled import UnrolledNet, own_matrix
 from unrolled.prox import soft_threshold
@@ -71,18 +72,21 @@ class LISTA(UnrolledNet):
         return (y @ self.W1[0].conj(),) if self.tied else (y,)
 
     def _first(self, y: Tensor) -> Tensor:
-        return self._shrink(0, self._seen(0, y))
+        return self._shrink(0, self._seen(0, y), spare=not self.tied)
 
     def _layer(self, k: int, x: Tensor, y: Tensor) -> Tensor:
-        u = torch.addmm(self._seen(k, y), x, self._own(self.W2, k).conj())  # (B, n)
-        return self._shrink(k, u)
+        W2, seen = self._own(self.W2, k).conj(), self._seen(k, y)
+        # What tied layers share is not spare.
+        u = torch.addmm(seen, x, W2) if self.tied else add_product(seen, x, W2)  # (B, n)
+        return self._shrink(k, u, spare=True)
 
     def _seen(self, k: int, y: Tensor) -> Tensor:
         # Tied layers share the product W₁ᴴy, which is then what they are given.
         return y if self.tied else y @ self._own(self.W1, k).conj()
 
-    def _shrink(self, k: int, u: Tensor) -> Tensor:
-        return soft_threshold(u, self._own(self.thresholds, k), nonnegative=self.nonnegative)
+    def _shrink(self, k: int, u: Tensor, *, spare: bool) -> Tensor:
+        threshold = self._own(self.thresholds, k)
+        return soft_threshold(u, threshold, nonnegative=self.nonnegative, spare=spare)
 
     def _dtype(self) -> torch.dtype:
         return self.W1[0].dtype

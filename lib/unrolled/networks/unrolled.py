@@ -62,6 +62,8 @@ class UnrolledNet(KindKeepingModule):
     and may hoist what all layers share into `_inputs`. What a layer hands to the next is its
     estimate of x, (B, n), or a tuple of tensors that begins with it. Layers use PyTorch's own
     operations and look at no value, so that a network can be compiled, exported and transformed.
+    They may overwrite the state that they are given where nothing is differentiated
+    (`networks.in_place`).
 
     `net(y)`: (B, m) to (B, n); `net(y, depth=k)` stops after k ≤ K layers. `net.trajectory(y)`:
     (K + 1, B, n), x_0 = 0 first; `net.trajectory(y, depth=k)` runs k layers, and repeats the last
@@ -141,7 +143,7 @@ class UnrolledNet(KindKeepingModule):
         iterates: list[Tensor] = []
         for k in range(depth):
             state = self._run(k, k + 1, state, *inputs)
-            iterates.append(_iterate(state))
+            iterates.append(_kept(state))
         return torch.stack([torch.zeros_like(iterates[0]), *iterates])
 
     def _may_recompute(self, y: Tensor) -> bool:
@@ -317,3 +319,9 @@ def segments(depth: int, checkpoint: int | Sequence[int] | None) -> tuple[int, .
 
 def _iterate(state: State) -> Tensor:
     return state[0] if isinstance(state, tuple) else state
+
+
+def _kept(state: State) -> Tensor:
+    # The next layer may overwrite its state where nothing is differentiated.
+    x = _iterate(state)
+    return x if torch.is_grad_enabled() else x.clone()
