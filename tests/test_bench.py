@@ -15,6 +15,17 @@ def test_every_network_has_its_line(capsys):
     assert all(row.count("×") == 2 for row in rows)
 
 
+def test_what_is_compiled_has_a_column(capsys, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda net: compiled.append(net) or net)
+    bench.sparse_networks(4, 10, 20, torch.device("cpu"), rounds=1, compiled=True)
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line for line in lines if line.count("|") == 9]
+    assert "compiled" in rows[0]
+    assert all(row.count("×") == 3 for row in rows[2:])
+    assert len(compiled) == len(rows) - 2
+
+
 def test_kept_counts_the_outputs_of_the_layers():
     """LISTA keeps one (B, n) tensor for each layer, the output of its threshold."""
     operator = gaussian(10, 20, generator=torch.Generator().manual_seed(0))

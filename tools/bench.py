@@ -9,6 +9,7 @@ load on the machine meets all alike. `make bench` prints the tables; nothing her
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from math import comb
@@ -120,8 +121,13 @@ class Products:
             self.y.T @ self.x  # towards the one W
 
 
-def sparse_networks(batch: int, m: int, n: int, device: torch.device, rounds: int) -> None:
-    """Forward pass, training step and activations of the sparse networks."""
+def sparse_networks(
+    batch: int, m: int, n: int, device: torch.device, rounds: int, *, compiled: bool = False
+) -> None:
+    """Forward pass, training step and activations of the sparse networks.
+
+    With `compiled`, what `torch.compile` makes of the forward pass, too.
+    """
     generator = torch.Generator().manual_seed(0)
     operator = gaussian(m, n, generator=generator, unit_columns=True)
     x = BernoulliGaussian(n, rate=0.1).draw(batch, generator)
@@ -152,13 +158,14 @@ def sparse_networks(batch: int, m: int, n: int, device: torch.device, rounds: in
     }
     print(f"\n### Batch {batch}, m = {m}, n = {n}, {LAYERS} layers, float32\n")
     print("| network | forward, ms | of its products | forward + backward, ms | of its products "
-          "| Adam's step, ms | activations kept, (B, n) a layer |")  # fmt: skip
-    print("|---|--:|--:|--:|--:|--:|--:|")
+          "| Adam's step, ms | activations kept, (B, n) a layer |"
+          + " forward compiled, of its products |" * compiled)  # fmt: skip
+    print("|---|--:|--:|--:|--:|--:|--:|" + "--:|" * compiled)
     for name, (net, forward, backward) in networks.items():
         net = net.to(device)
         optimiser = torch.optim.Adam(net.parameters(), lr=0.0, fused=True)
 
-        def infer(net: nn.Module = net) -> None:
+        def infer(net: Callable[[Tensor], Tensor] = net) -> None:
             with torch.no_grad():
                 net(y)
 
@@ -173,11 +180,25 @@ def sparse_networks(batch: int, m: int, n: int, device: torch.device, rounds: in
         print(
             f"| {name} | {1e3 * ours:.2f} | {ours / theirs:.2f}× | {1e3 * both:.2f} "
             f"| {both / all_products:.2f}× | {1e3 * step:.2f} "
-            f"| {kept(net, y) / (batch * n * LAYERS):.2f} |",
+            f"| {kept(net, y) / (batch * n * LAYERS):.2f} |"
+            + (f" {_compiled(net, infer, forward, device, rounds):.2f}× |" if compiled else ""),
             flush=True,
         )
     if device.type == "cpu":
         _peer(operator, y, rounds)
+
+
+def _compiled(
+    net: nn.Module,
+    infer: Callable[[Callable[[Tensor], Tensor]], None],
+    products: Job,
+    device: torch.device,
+    rounds: int,
+) -> float:
+    torch.compiler.reset()  # it refuses to compile one function for many networks
+    made = torch.compile(net)
+    ours, theirs = seconds((lambda: infer(made), products), device, rounds)
+    return ours / theirs
 
 
 def kept(net: nn.Module, y: Tensor) -> float:
@@ -330,11 +351,10 @@ def main() -> None:
     else:
         where = f"{processor()}, {options.threads} threads"
     print(f"PyTorch {torch.__version__}, {where}. Best of {options.rounds} turns.")
-    if device.type == "cuda":
-        sparse_networks(4096, 250, 500, device, options.rounds)
-        sparse_networks(4096, 1000, 2000, device, options.rounds)
-    else:
-        sparse_networks(256, 250, 500, device, options.rounds)
+    compiled = any(shutil.which(name) for name in ("c++", "g++", "clang++"))
+    sizes = ((4096, 250, 500), (4096, 1000, 2000)) if device.type == "cuda" else ((256, 250, 500),)
+    for size in sizes:
+        sparse_networks(*size, device, options.rounds, compiled=compiled)
     structured_networks(device, options.rounds)
     isometry_constants(device, options.rounds)
 
