@@ -525,10 +525,12 @@ def used(answer: Any) -> Any:
 
 # An error in dB of an estimate without error, or of one that has run off.
 MAY_BE_INFINITE = {"signals.nmse", "training.mean_squared_error"}
+# Inside a network nothing is looked at.
+MAY_BE_INFINITE |= {"ProxNet.forward", "SoftThreshold.forward", "prox.soft_threshold"}
 OWN_CODE = {"net", "loss", "callback", "denoiser", "R"}
 CODE = {"module", "function"}
 # From these on, a product is beyond single precision, and is infinite there as everywhere.
-HUGE = {repr(10**30), repr(1e300), *(f"{shape} of 1e+30" for shape in SHAPES)}
+HUGE = {repr(10**30), repr(-(10**30)), repr(1e300), *(f"{shape} of 1e+30" for shape in SHAPES)}
 
 
 def fault(

@@ -26,6 +26,7 @@ __all__ = [
     "check_dtype",
     "check_flag",
     "check_floating",
+    "check_held",
     "check_kind",
     "check_matrix",
     "check_measure",
@@ -51,15 +52,19 @@ FULL_PRECISION = (torch.float32, torch.float64, torch.complex64, torch.complex12
 def is_traced(*values: Tensor) -> bool:
     """Whether PyTorch follows the program instead of running it, so that no value can be looked at.
 
-    So it is under `torch.compile` and `torch.export`, in the transforms of `torch.func` and in
-    forward-mode differentiation. Which operations there are then depends on shapes and dtypes
+    So it is under `torch.compile`, `torch.export` and `torch.jit.trace`, in the transforms of
+    `torch.func` and in forward-mode differentiation. Which operations there are then depends on shapes and dtypes
     alone, and each must be one of PyTorch's own.
     """
-    return torch.compiler.is_compiling() or any(
-        # torch.func has no public question for this.
-        torch._C._functorch.is_functorch_wrapped_tensor(value)
-        or forward_ad.unpack_dual(value).tangent is not None
-        for value in values
+    return (
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+        or any(
+            # torch.func has no public question for this.
+            torch._C._functorch.is_functorch_wrapped_tensor(value)
+            or forward_ad.unpack_dual(value).tangent is not None
+            for value in values
+        )
     )
 
 
@@ -146,6 +151,12 @@ def check_positive(
     return number
 
 
+def check_held(name: str, value: float, dtype: torch.dtype) -> None:
+    """Require a number ≥ 0 that the dtype can hold; ValueError naming `name` otherwise."""
+    if value > torch.finfo(dtype).max:
+        raise ValueError(f"{name} is {value!r}, which {dtype} cannot hold")
+
+
 def check_penalty(penalty: float | Tensor, n: int, *, zero: bool = False) -> None:
     """Require a penalty > 0, or with `zero` ≥ 0: a number, or one for each entry in a tensor (n,).
 
@@ -165,7 +176,8 @@ def check_penalty(penalty: float | Tensor, n: int, *, zero: bool = False) -> Non
 
 
 def check_nonnegative(nonnegative: bool, dtype: torch.dtype) -> None:
-    """Require that signals that are to be nonnegative are real; ValueError otherwise."""
+    """Require True or False, and real signals where they are nonnegative; ValueError otherwise."""
+    check_flag("nonnegative", nonnegative)
     if nonnegative and dtype.is_complex:
         raise ValueError(
             f"nonnegative asks for an order, which complex numbers, {dtype}, do not have"

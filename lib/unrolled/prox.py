@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unrolled.checks import check_kind, check_nonnegative, check_positive, is_traced
+from unrolled.checks import check_held, check_kind, check_nonnegative, check_positive, is_traced
 
 __all__ = ["is_spare", "largest", "soft_threshold", "threshold_all_but_largest"]
 
@@ -32,7 +32,7 @@ def is_spare(*values: Tensor) -> bool:
     return not (
         torch.is_grad_enabled()
         or torch.is_autocast_enabled(values[0].device.type)
-        or _is_followed(*values)
+        or is_traced(*values)
     )
 
 
@@ -65,8 +65,9 @@ def soft_threshold(
     """
     _check_numbers(u)
     if not isinstance(threshold, Tensor):
-        check_positive("threshold", threshold, zero=True)
-        threshold = u.real.new_full((), float(threshold))
+        number = check_positive("threshold", threshold, zero=True)
+        check_held("threshold", number, u.dtype)
+        threshold = u.real.new_full((), number)
     _check_shape("threshold", threshold, u)
     if not threshold.is_floating_point():
         raise ValueError(f"threshold has dtype {threshold.dtype}; a real one is needed")
@@ -76,7 +77,7 @@ def soft_threshold(
         if selected.dtype != torch.bool:
             raise ValueError(f"selected has dtype {selected.dtype}; bool is needed")
     check_nonnegative(nonnegative, u.dtype)
-    if nonnegative or u.is_complex() or _is_followed(u, threshold):
+    if nonnegative or u.is_complex() or is_traced(u, threshold):
         if nonnegative:
             shrunk = torch.relu(u - threshold)
         else:
@@ -184,20 +185,16 @@ def _check_shape(name: str, other: Tensor, u: Tensor) -> None:
     # A threshold is mostly one number, and the general question takes longer than the threshold.
     fits = other.ndim <= u.ndim
     if fits and other.numel() != 1:
-        fits = torch.broadcast_shapes(other.shape, u.shape) == u.shape
+        ends = zip(reversed(other.shape), reversed(u.shape), strict=False)
+        fits = all(size == whole or size == 1 for size, whole in ends)
     if not fits:
         raise ValueError(f"{name} has shape {tuple(other.shape)}, u {tuple(u.shape)}")
-
-
-def _is_followed(*values: Tensor) -> bool:
-    # What torch.jit.trace records must not depend on the values that it happens to see, either.
-    return torch.jit.is_tracing() or is_traced(*values)
 
 
 def _numpy_knows(size: Tensor) -> bool:
     # NumPy sorts and partitions rows of some hundred entries several times as fast as PyTorch.
     known = size.device.type == "cpu" and size.dtype in (torch.float32, torch.float64)
-    return known and not _is_followed(size)
+    return known and not is_traced(size)
 
 
 class _SoftThreshold(torch.autograd.Function):

@@ -16,12 +16,13 @@ from unrolled.checks import (
     check_batch,
     check_dense,
     check_flag,
+    check_held,
     check_kind,
     check_nonnegative,
     check_penalty,
     check_positive,
 )
-from unrolled.iterations.start import check_held, check_measurements, check_place, start
+from unrolled.iterations.start import check_measurements, check_place, start
 from unrolled.prox import soft_threshold
 from unrolled.sensing import SensingOperator
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from unrolled.checks import check_positive
-from unrolled.iterations.start import check_held, start
+from unrolled.checks import check_held, check_positive
+from unrolled.iterations.start import start
 from unrolled.iterations.steps import heavy_ball_parameters
 from unrolled.sensing import SensingOperator
 

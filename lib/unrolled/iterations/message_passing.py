@@ -18,9 +18,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from unrolled.checks import check_depth, check_flag, check_kind, check_positive, check_spectrum
-from unrolled.iterations.start import check_held, start
+from unrolled.checks import (
+    check_depth,
+    check_flag,
+    check_held,
+    check_kind,
+    check_positive,
+    check_spectrum,
+)
+from unrolled.iterations.start import start
 from unrolled.sensing import BatchOperator, SensingOperator
+from unrolled.sensing.check import sound_eigenvalues
 from unrolled.signals import Gaussian, Prior
 
 __all__ = ["amp", "amp_state_evolution", "oamp", "oamp_state_evolution"]
@@ -149,7 +157,7 @@ def oamp(
     check_held("noise", operator.shape[0] * noise, y.dtype)
     check_flag("posterior", posterior)
     _check_real(operator, prior)
-    _check_spectrum(operator.eigenvalues)
+    _check_spectrum(sound_eigenvalues(operator))
     largest_slope = 1 - torch.finfo(y.dtype).eps ** 0.5
     iterates = [x]
     for _ in range(depth):

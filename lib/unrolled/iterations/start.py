@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from unrolled.checks import check_depth, check_kind
+from unrolled.checks import check_depth
 from unrolled.sensing import SensingOperator
+from unrolled.sensing.check import check_once
 
 
 def start(operator: SensingOperator, y: Tensor, depth: int, x0: Tensor | None = None) -> Tensor:
@@ -27,8 +27,12 @@ def start(operator: SensingOperator, y: Tensor, depth: int, x0: Tensor | None = 
 
 
 def check_measurements(operator: SensingOperator, y: Tensor) -> None:
-    """Require finite measurements (B, m) of the operator's dtype; ValueError otherwise."""
-    check_kind("operator", operator, SensingOperator)
+    """Require finite measurements (B, m) of the operator's dtype, and an operator that is one.
+
+    ValueError otherwise.
+    """
+    # As many as are given, since an operator may be made for so many.
+    check_once(operator, rows=len(y) if isinstance(y, Tensor) and y.ndim else 1)
     operator.check("y", y, operator.shape[0])
     check_place("y", y, operator)
 
@@ -38,9 +42,3 @@ def check_place(name: str, value: Tensor, operator: SensingOperator) -> None:
     holds = next(operator.buffers(), value)
     if value.device != holds.device:
         raise ValueError(f"{name} is on {value.device}; {holds.device} is needed, as of A")
-
-
-def check_held(name: str, value: float, dtype: torch.dtype) -> None:
-    """Require a number ≥ 0 that the dtype can hold; ValueError naming `name` otherwise."""
-    if value > torch.finfo(dtype).max:
-        raise ValueError(f"{name} is {value!r}, which {dtype} cannot hold")

@@ -12,7 +12,7 @@ from numbers import Real
 import torch
 from torch import Tensor, nn
 
-from unrolled.checks import check_nonnegative, check_positive
+from unrolled.checks import check_flag, check_nonnegative, check_positive
 from unrolled.iterations import ista_step
 from unrolled.networks.in_place import add_product
 from unrolled.networks.thresholds import starting_thresholds
@@ -63,6 +63,7 @@ class _CoupledNet(UnrolledNet):
         shape = (m // 2 if real_signals else m, n)
         super().__init__(shape, depth, checkpoint=checkpoint, real_signals=real_signals)
         check_nonnegative(nonnegative, operator.dtype)
+        check_flag("tied", tied)
         self.nonnegative = nonnegative
         self.register_buffer("A", operator.dense().clone())
         self.thresholds = starting_thresholds(self.A, 1 if tied else depth, step, penalty)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from unrolled.checks import check_positive
+from unrolled.checks import check_flag, check_positive
 from unrolled.iterations import chebyshev_steps, gauss_steps, tied_step
 from unrolled.networks.unrolled import UnrolledNet, check_layer_count, own_operator
 from unrolled.sensing import SensingOperator
@@ -58,7 +59,9 @@ class GradientNet(UnrolledNet):
         real_signals: bool = False,
     ) -> None:
         operator = own_operator(A, real_signals)
-        check_positive("ridge", ridge, zero=True)
+        ridge = check_positive("ridge", ridge, zero=True)
+        check_flag("tied", tied)
+        check_flag("learned", learned)
         values = _initial_steps(operator, depth, steps, ridge)
         super().__init__(A.shape, len(values), checkpoint=checkpoint, real_signals=real_signals)
         self.ridge = ridge
@@ -104,8 +107,12 @@ def _initial_steps(
     check_layer_count(depth)
     if isinstance(steps, str):
         return _rule(operator, depth, steps, ridge)
-    values = torch.as_tensor(steps, dtype=torch.float64)
-    if values.ndim > 1 or not torch.isfinite(values).all():
+    try:
+        given = steps.tolist() if isinstance(steps, Tensor) else steps
+        values = torch.as_tensor(given, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError, OverflowError):  # no real numbers
+        values = torch.tensor(math.nan)
+    if values.shape not in ((), (1,), (depth,)) or not torch.isfinite(values).all():
         raise ValueError(f"steps is {steps!r}; a finite number or a finite vector (K,) is needed")
     return values.expand(depth).clone()
 

@@ -71,7 +71,8 @@ class HyperLISTA(UnrolledNet):
         for number in start:
             check_positive("start", number, zero=True)
         if cap is not None:
-            check_positive("cap", cap)
+            cap = check_positive("cap", cap)
+        lam = check_positive("lam", lam, zero=True)
         self.cap, self.nonnegative = cap, nonnegative
         self.register_buffer("A", operator.dense().clone())
         self.register_buffer("weights", analytic_weights(operator, lam))

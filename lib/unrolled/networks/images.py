@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unrolled.checks import check_dense, check_kind, check_positive, check_size
+from unrolled.checks import check_dense, check_held, check_kind, check_positive, check_size
 from unrolled.sensing.limits import check_entries
 
 __all__ = [
@@ -160,9 +160,10 @@ def check_tau(tau: Tensor | float, r: Tensor) -> Tensor:
     Tensors may also hold one number for all signals. Their values are not looked at.
     """
     if not isinstance(tau, Tensor):
-        check_positive("tau", tau, zero=True)
-        return r.real.new_full((1, 1), float(tau))
-    if tau.numel() != 1 and tau.shape != (len(r), 1):
+        number = check_positive("tau", tau, zero=True)
+        check_held("tau", number, r.dtype)
+        return r.real.new_full((1, 1), number)
+    if tau.ndim > 2 or (tau.numel() != 1 and tau.shape != (len(r), 1)):
         raise ValueError(
             f"tau has shape {tuple(tau.shape)}; one for each signal, ({len(r)}, 1), is needed"
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from unrolled.checks import check_nonnegative
+from unrolled.checks import check_flag, check_nonnegative
 from unrolled.iterations import ista_step
 from unrolled.networks.in_place import add_product
 from unrolled.networks.thresholds import starting_thresholds
@@ -58,6 +58,7 @@ class LISTA(UnrolledNet):
         operator = own_matrix(A, real_signals)
         super().__init__(A.shape, depth, checkpoint=checkpoint, real_signals=real_signals)
         check_nonnegative(nonnegative, operator.dtype)
+        check_flag("tied", tied)
         A, step = operator.dense(), ista_step(operator)
         copies = 1 if tied else depth
         W1, W2 = step * A, torch.eye(A.shape[1], dtype=A.dtype, device=A.device) - step * A.mH @ A

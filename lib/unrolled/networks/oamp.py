@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unrolled.checks import check_kind, check_positive
+from unrolled.checks import check_flag, check_kind, check_positive
 from unrolled.networks.divergence import check_estimate, check_slope
 from unrolled.networks.proxnet import SoftThreshold
 from unrolled.networks.unrolled import UnrolledNet, own_operator
@@ -92,9 +92,11 @@ class OAMPNet(UnrolledNet):
     ) -> None:
         operator = own_operator(A, real_signals, estimates=True)
         super().__init__(A.shape, depth, checkpoint=checkpoint, real_signals=real_signals)
-        check_positive("noise", noise, zero=True)
+        noise = check_positive("noise", noise, zero=True)
         if lam is not None:
-            check_positive("lam", lam, dtype=operator.dtype.to_real())
+            lam = check_positive("lam", lam, dtype=operator.dtype.to_real())
+        check_flag("tied", tied)
+        check_flag("divergence_free", divergence_free)
         denoiser = SoftThreshold() if denoiser is None else denoiser
         check_kind("denoiser", denoiser, nn.Module)
         if divergence_free and not hasattr(denoiser, "with_divergence"):

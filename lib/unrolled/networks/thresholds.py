@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from unrolled.checks import check_penalty
+from unrolled.checks import check_held, check_penalty
 
 __all__ = ["starting_thresholds"]
 
@@ -21,6 +21,8 @@ def starting_thresholds(
     """
     n = A.shape[1]
     check_penalty(penalty, n)
-    if isinstance(penalty, Tensor):
+    if isinstance(penalty, Tensor) and penalty.ndim == 1:
         return nn.Parameter((step * penalty).to(A.real).expand(layers, n).clone())
-    return nn.Parameter(A.real.new_full((layers,), step * penalty))
+    threshold = step * float(penalty)
+    check_held("step times penalty", threshold, A.dtype)
+    return nn.Parameter(A.real.new_full((layers,), threshold))

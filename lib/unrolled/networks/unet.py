@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from unrolled.checks import check_kind, check_size
+from unrolled.checks import check_flag, check_kind, check_size
 from unrolled.networks.images import as_images, as_signals, check_image, draw_weights
 from unrolled.networks.unrolled import check_fits, own_operator
 from unrolled.precision import KindKeepingModule
@@ -57,6 +57,7 @@ class UNet(KindKeepingModule):
         super().__init__()
         self.operator = own_operator(A)
         complex_signals = self.operator.dtype.is_complex
+        check_flag("real_signals", real_signals)
         if real_signals:
             check_complex(self.operator)
         self.real_signals = real_signals

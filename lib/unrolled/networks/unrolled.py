@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recompute
 
-from unrolled.checks import check_batch, check_depth, check_kind, check_size, is_traced
+from unrolled.checks import check_batch, check_depth, check_flag, check_kind, check_size, is_traced
 from unrolled.precision import KindKeepingModule
 from unrolled.sensing import (
     BatchOperator,
@@ -254,6 +254,7 @@ def own_operator(
     For signals that are real although A is complex it is the real operator that acts on them.
     An operator of one's own is tried out, its `lmmse` too if the network asks for `estimates`.
     """
+    check_flag("real_signals", real_signals)
     operator = any_operator(A)
     check_once(operator, estimates=estimates)
     operator = copy.deepcopy(operator)
@@ -266,6 +267,7 @@ def own_operator(
 
 def own_matrix(A: DenseOperator | Tensor, real_signals: bool = False) -> DenseOperator:
     """The same for a network that needs the matrix; ValueError for an operator that has none."""
+    check_flag("real_signals", real_signals)
     operator = dense_operator(A)
     return with_real_signals(operator) if real_signals else operator
 

@@ -244,7 +244,7 @@ def _check_order(operator: SensingOperator, found: Tensor) -> None:
             f"({n},) and {real} are needed"
         )
     if not found.isfinite().all():
-        raise ValueError("operator has eigenvalues that are not finite")
+        raise ValueError("the operator A has eigenvalues that are not finite")
     if (found.diff() < 0).any():
         raise ValueError("operator has eigenvalues that are not in increasing order")
     if (found[..., 0] < -1e4 * torch.finfo(real).eps * found[..., -1].abs()).any():
