@@ -101,7 +101,7 @@ ORDER = (
 )  # fmt: skip
 BELOW = {room: set(ORDER[:place]) for place, room in enumerate(ORDER)}
 # Teaching stands apart: it shows anything, and knows nothing of networks.
-BELOW["teaching"] = {"extras", "machine", "verdict"}
+BELOW["teaching"] = {"checks", "extras", "machine", "verdict"}
 # What a reader runs stands above all.
 BELOW["chapters"] = {*ORDER, "teaching"}
 BELOW["verify"] = BELOW["chapters"] | {"chapters"}
