@@ -55,6 +55,7 @@ TOUCHED = {
         "lib/unrolled/networks/__init__.py",
         "lib/unrolled/networks/heavy_ball.py",
         "tests/networks/test_heavy_ball_net.py",
+        "tests/test_bad_input.py",
     },
     "quick_check": {
         "book/convergence.ipynb",

@@ -53,8 +53,8 @@ def is_traced(*values: Tensor) -> bool:
     """Whether PyTorch follows the program instead of running it, so that no value can be looked at.
 
     So it is under `torch.compile`, `torch.export` and `torch.jit.trace`, in the transforms of
-    `torch.func` and in forward-mode differentiation. Which operations there are then depends on shapes and dtypes
-    alone, and each must be one of PyTorch's own.
+    `torch.func` and in forward-mode differentiation. Which operations there are then depends on
+    shapes and dtypes alone, and each must be one of PyTorch's own.
     """
     return (
         torch.compiler.is_compiling()

@@ -86,3 +86,16 @@ def test_layers_that_do_not_fit_are_refused(net, sentence):
 def test_own_layers_are_not_taken_over_by_shared_ones():
     with pytest.raises(ValueError, match="net holds W1 for each layer; here all layers share one"):
         LISTA(matrix(), 4, tied=True).load_layers(LISTA(matrix(), 2))
+
+
+@pytest.mark.parametrize("build", [ALISTA, HyperLISTA])
+def test_what_is_learned_goes_to_the_network_of_another_matrix(build):
+    net = moved(build(matrix(), 3))
+    another = gaussian(6, 9, generator=generator(7), dtype=torch.float64)
+    other, untrained = build(another, 3), build(another, 3)
+    taken = other.load_state_dict(dict(net.named_parameters()), strict=False)
+    assert taken.unexpected_keys == []
+    y = torch.randn(3, 6, generator=generator(2), dtype=torch.float64)
+    torch.testing.assert_close(dict(other.named_parameters()), dict(net.named_parameters()))
+    torch.testing.assert_close(other.A, another.dense())
+    assert (other(y) - untrained(y)).norm() > 1e-3 * untrained(y).norm()

@@ -179,6 +179,10 @@ class ALISTA(_CoupledNet):
     θ = γ·penalty. Two numbers a layer; the other arguments, result and errors are those of
     `LISTACP`.
 
+    Of A it holds W, for which a system with AAᴴ + λI is solved when it is made; so it takes no
+    matrix for each signal with y. What is learned can go to the network of another A:
+    `other.load_state_dict(dict(net.named_parameters()), strict=False)`.
+
     Source: Liu et al., ICLR 2019.
 
     Args:

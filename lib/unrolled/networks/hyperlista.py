@@ -29,7 +29,8 @@ class HyperLISTA(UnrolledNet):
     passes unshrunk: the largest, if above the threshold.
 
     `net(y)`: (B, m) to (B, n). The numbers are the parameter `c`. Gradients reach c₁ and c₂; the
-    loss is piecewise constant in c₃, so that a fit needs a search (`training.search`).
+    loss is piecewise constant in c₃, so that a fit needs a search (`training.search`). As with
+    `ALISTA`, W is made for one A, and c can go to the network of another.
 
     Source: Chen et al., NeurIPS 2021, who also have a W for which WᴴA is symmetric.
 
