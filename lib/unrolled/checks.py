@@ -24,6 +24,7 @@ __all__ = [
     "check_dense",
     "check_depth",
     "check_dtype",
+    "check_entries",
     "check_flag",
     "check_floating",
     "check_held",
@@ -45,6 +46,7 @@ __all__ = [
 # More layers, or more entries along one axis, than any program here ends with.
 MOST_LAYERS = 100_000
 MOST_ENTRIES = 100_000_000
+LARGEST = 2**29  # entries that are made at once, 4 GiB in double precision
 # Those in which matrices can be factorised.
 FULL_PRECISION = (torch.float32, torch.float64, torch.complex64, torch.complex128)
 
@@ -104,6 +106,14 @@ def check_size(name: str, value: int, *, least: int = 1, most: float = MOST_ENTR
         raise ValueError(f"{name} is {value!r}; an integer ≥ {least} is needed")
     if value > most:
         raise ValueError(f"{name} is {value!r}; at most {most:,} is allowed")
+
+
+def check_entries(name: str, value: object, entries: int) -> None:
+    """Require that what `name` asks for has at most LARGEST entries; ValueError otherwise."""
+    if entries > LARGEST:
+        raise ValueError(
+            f"{name} is {value}, which asks for {entries:,} entries; at most {LARGEST:,} are made"
+        )
 
 
 def check_depth(depth: int) -> None:

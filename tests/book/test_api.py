@@ -24,7 +24,7 @@ def modules() -> set[str]:
         inside = ".".join(parts[1:])
         if not inside.startswith(WHOLE) and not parts[-1].startswith("__"):
             found.add(".".join(parts))
-    inner = ("checks", "extras", "machine", "precision", "iterations.start")
+    inner = ("checks", "extras", "machine", "precision", "iterations.start", "networks.in_place")
     return found - {f"unrolled.{name}" for name in inner}
 
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from unrolled.checks import check_kind, check_positive, check_size, is_traced
+from unrolled.checks import check_entries, check_kind, check_positive, check_size, is_traced
 from unrolled.networks.images import (
     as_images,
     check_image,
@@ -24,7 +24,6 @@ from unrolled.networks.images import (
     random_signs,
 )
 from unrolled.prox import soft_threshold
-from unrolled.sensing.limits import check_entries
 
 __all__ = [
     "FirmProxNet",

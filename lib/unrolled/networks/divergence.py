@@ -7,10 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from unrolled.checks import check_kind, check_positive, check_size
+from unrolled.checks import check_entries, check_kind, check_positive, check_size
 from unrolled.networks.images import check_signals, check_tau
 from unrolled.precision import KindKeepingModule
-from unrolled.sensing.limits import check_entries
 
 __all__ = ["MonteCarloDivergence", "check_estimate", "check_slope"]
 

@@ -9,8 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unrolled.checks import check_dense, check_held, check_kind, check_positive, check_size
-from unrolled.sensing.limits import check_entries
+from unrolled.checks import (
+    check_dense,
+    check_entries,
+    check_held,
+    check_kind,
+    check_positive,
+    check_size,
+)
 
 __all__ = [
     "Convolution",

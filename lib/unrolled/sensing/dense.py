@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from unrolled.checks import (
+    check_entries,
     check_floating,
     check_kind,
     check_matrix,
@@ -16,7 +17,6 @@ from unrolled.checks import (
     check_spectrum,
     is_traced,
 )
-from unrolled.sensing.limits import check_entries
 from unrolled.sensing.operator import SensingOperator, check_full_precision, gram_eigenvalues
 from unrolled.sensing.transforms import check_power_of_two, hadamard
 
