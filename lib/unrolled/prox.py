@@ -138,27 +138,33 @@ def largest(u: Tensor, count: int | Tensor, *, nonnegative: bool = False) -> Ten
 
 
 def _least(size: Tensor, count: int | Tensor) -> Tensor:
-    # The least of the `count` largest sizes of each row, (B, 1); ∞ where it is none.
+    # What exactly the `count` largest sizes of each row reach, (B, 1), or (1, 1) for all rows: the
+    # least of them, 0 where all are chosen, ∞ where none is.
     n, quick = size.shape[1], _numpy_knows(size)
     if isinstance(count, Tensor):
         most = int(count.max()) if quick else n
-        if most == 0:
-            ordered = size[:, :0]
-        elif quick:
-            top = np.partition(size.numpy(), n - most, axis=1)[:, n - most :]
-            top.sort(axis=1)
-            ordered = torch.from_numpy(top)
-        else:
-            ordered = size.sort(1).values
+        if quick and most == int(count.min()):
+            return _least(size, most)
+        ordered = torch.from_numpy(_ordered(size.numpy(), most)) if quick else size.sort(1).values
         # A last column that is larger than all sizes is the choice of none.
         padded = torch.nn.functional.pad(ordered, (0, 1), value=math.inf)
-        return padded.gather(1, most - count[:, None])
-    if count == 0:
-        return size.new_full((1, 1), math.inf)
+        return padded.gather(1, ordered.shape[1] - count[:, None])
+    if count in (0, n):
+        return size.new_full((1, 1), 0 if count == n else math.inf)
     if quick:
         place = n - count
         return torch.from_numpy(np.partition(size.numpy(), place, axis=1)[:, place, None])
     return size.topk(count, dim=1, sorted=False).values.amin(1, keepdim=True)
+
+
+def _ordered(size: np.ndarray, most: int) -> np.ndarray:
+    # The `most` largest of each row at least, in order.
+    n = size.shape[1]
+    if 2 * most > n:  # from there on, to part the rows first takes longer than it spares
+        return np.sort(size, axis=1)
+    top = np.partition(size, n - most, axis=1)[:, n - most :]
+    top.sort(axis=1)
+    return top
 
 
 def _check_numbers(u: Tensor) -> None:

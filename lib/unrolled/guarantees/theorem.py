@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from inspect import cleandoc
 from typing import Any
 
@@ -265,7 +265,7 @@ class Theorem:
         """The quantity's value on one instance."""
         return _number(self.quantity, self.measure(instance))
 
-    @property
+    @cached_property
     def expression(self) -> sp.Expr:
         """The bound with its abbreviations written out."""
         return self.bound.subs(self.where)
@@ -274,8 +274,11 @@ class Theorem:
         """The bound's value on one instance."""
         return evaluate(self.expression, self.values(instance))
 
-    def check(self, count: int = 1000, *, seed: int = 0) -> Sweep:
-        """Sweep `count` random instances that satisfy the assumptions, and climb from the worst."""
+    def check(self, count: int = 300, *, seed: int = 0) -> Sweep:
+        """Sweep `count` random instances that satisfy the assumptions, and climb from the worst.
+
+        A reader waits for it; `verify` sweeps more.
+        """
         if count < 1:
             raise ValueError(f"count is {count}; a sweep needs at least one instance")
         generator = _generator(seed)
@@ -519,12 +522,15 @@ class Refutation:
 
 def evaluate(expression: sp.Expr, values: Mapping[sp.Symbol, float]) -> float:
     """The number that `expression` takes at `values`; ValueError when a symbol has no value."""
-    missing = expression.free_symbols - set(values)
-    if missing:
+    return float(_bound(expression, tuple(values))(*values.values()))
+
+
+@cache
+def _bound(expression: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> Callable[..., float]:
+    if missing := expression.free_symbols - set(symbols):
         names = ", ".join(sorted(map(str, missing)))
         raise ValueError(f"values lacks {names}, which the bound {expression} needs")
-    function = _compiled(expression, tuple(values))
-    return float(function(*values.values()))
+    return _compiled(expression, symbols)
 
 
 def _number(expression: sp.Expr, known: Mapping[sp.Basic, Any]) -> float:

@@ -170,6 +170,7 @@ def trained_thresholds(problem: Problem, signals: Signals, certified: Tensor) ->
     multiples = [share * certified for share in torch.linspace(0.05, 1, 20).tolist()]
     candidates = [*multiples, greedy_thresholds(problem, signals, len(certified))]
 
+    @torch.no_grad()
     def error(thresholds: Tensor) -> float:
         estimate = with_thresholds(problem.operator, problem.W, thresholds)(signals.y)
         squares = float((estimate - signals.x).square().sum())
@@ -178,6 +179,7 @@ def trained_thresholds(problem: Problem, signals: Signals, certified: Tensor) ->
     return min(candidates, key=error)
 
 
+@torch.no_grad()
 def greedy_thresholds(problem: Problem, signals: Signals, depth: int) -> Tensor:
     """Thresholds (depth,) each of which minimises the squared error right after its layer.
 

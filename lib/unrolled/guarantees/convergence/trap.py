@@ -38,10 +38,8 @@ def best_tied(eigenvalues: Tensor, weights: Tensor, depth: int) -> tuple[float, 
         return float(-(weights * eigenvalues * factor ** (2 * depth - 1)).sum())
 
     low, high = 1 / float(eigenvalues.max()), 1 / float(eigenvalues.min())
-    for _ in range(200):
-        middle = (low + high) / 2
-        low, high = (middle, high) if slope(middle) < 0 else (low, middle)
-    h = (low + high) / 2
+    while low < (h := (low + high) / 2) < high:  # until no number lies between them
+        low, high = (h, high) if slope(h) < 0 else (low, h)
     return h, float((weights * (1 - h * eigenvalues) ** (2 * depth)).sum())
 
 
