@@ -1,6 +1,6 @@
 """Speed and memory as ratios: every network against the matrix products that it cannot do without.
 
-And exact isometry constants, in nodes or supports looked at and in time.
+And exact isometry constants, in nodes or supports looked at and in time; and what recording costs.
 
 What is compared runs in turns, many times over, and the best time of each counts, so that another
 load on the machine meets all alike. `make bench` prints the tables; nothing here is a test.
@@ -13,10 +13,12 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from math import comb
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor, nn
 
+from unrolled.experiments import Experiment, cluster
 from unrolled.isometry.branch_and_bound import branch_and_bound
 from unrolled.isometry.constants import isometry_problem
 from unrolled.isometry.enumeration import SECOND, enumerate_supports
@@ -337,6 +339,26 @@ def isometry_constants(device: torch.device, rounds: int) -> None:
         )
 
 
+def sweeps(count: int = 1000) -> None:
+    """What recording costs where a configuration takes no time: in this process, on two workers."""
+    sweep = Experiment(
+        name="trivial",
+        title="",
+        configurations=[{"number": number} for number in range(count)],
+        recipe=lambda configuration: {},
+        measure=lambda configuration, place: [{"twice": 2 * configuration["number"]}],
+    )
+    print(f"\n### {count:,} configurations that take no time\n")
+    print("| measured by | a configuration, ms |\n|---|--:|")
+    with cluster.local(2) as client:
+        for called, workers in (("this process", None), ("two workers", client)):
+            with TemporaryDirectory() as results:
+                started = time.perf_counter()
+                sweep.run(results=results, report=lambda line: None, client=workers)
+                passed = time.perf_counter() - started
+            print(f"| {called} | {1e3 * passed / count:.1f} |")
+
+
 def main() -> None:
     """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -357,6 +379,7 @@ def main() -> None:
         sparse_networks(*size, device, options.rounds, compiled=compiled)
     structured_networks(device, options.rounds)
     isometry_constants(device, options.rounds)
+    sweeps()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,11 @@ def main(arguments: list[str] | None = None) -> int:
     actions = recorded.add_subparsers(dest="action", required=True)
     run = actions.add_parser("run", help="run what is not recorded yet")
     run.add_argument("name")
-    run.add_argument("--device", default="cpu")
+    run.add_argument("--device", default="cpu", help="of this process, or of each worker")
+    where = run.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, help="measure in so many processes on this machine")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="measure on this Dask cluster")
+    run.add_argument("--quick", action="store_true", help="run a small one of the same kind")
     narrow = "run only these, as network=ALISTA selection=true snr=40; snr= means no noise"
     run.add_argument("--only", metavar="KEY=VALUE", nargs="*", default=[], help=narrow)
     run.set_defaults(run=_experiment)
@@ -56,7 +61,22 @@ def _experiment(options: argparse.Namespace) -> int:
     if not all(equals for _, equals, _ in pairs):
         raise ValueError(f"--only is {' '.join(options.only)}; KEY=VALUE pairs are needed")
     only = {key: value_of(text) for key, _, text in pairs}
-    EXPERIMENTS[options.name].run(options.device, only=only, **_folder(options))
+    experiment = EXPERIMENTS[options.name]
+    if options.quick:
+        if experiment.quick is None:
+            raise ValueError(f"--quick is given, and {options.name} has no quick version")
+        experiment = experiment.quick
+    with ExitStack() as stack:
+        client = None
+        if options.workers is not None or options.scheduler is not None:
+            from unrolled.experiments import cluster
+
+            client = stack.enter_context(
+                cluster.connect(options.scheduler)
+                if options.workers is None
+                else cluster.local(options.workers)
+            )
+        experiment.run(options.device, only=only, client=client, **_folder(options))
     return 0
 
 
@@ -72,11 +92,12 @@ def _status(options: argparse.Namespace) -> int:
     from unrolled.experiments import EXPERIMENTS, label
 
     for name, experiment in EXPERIMENTS.items():
-        missing = experiment.missing(**_folder(options))
-        total = len(experiment.configurations)
-        print(f"{name:<20} {total - len(missing)} of {total} configurations recorded")
-        for configuration in missing:
-            print("  missing:", label(configuration))
+        states = experiment.status(**_folder(options))
+        recorded = sum(state == "recorded" for _, state in states)
+        print(f"{name:<20} {recorded} of {len(experiment.configurations)} configurations recorded")
+        for configuration, state in states:
+            if state != "recorded":
+                print(f"  {state}: {label(configuration)}")
     return 0
 
 

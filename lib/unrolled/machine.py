@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["cores", "limit_threads", "processor"]
+__all__ = ["THREADS", "cores", "limit_threads", "processor"]
 
 # What tells PyTorch how many threads to use; who has set one of these has decided.
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from unrolled.__main__ import main
-from unrolled.experiments import EXPERIMENTS, Experiment, experiment, label, value_of
+from unrolled.experiments import EXPERIMENTS, Experiment, experiment, label, records, value_of
 
 
 class Killed(Exception):
@@ -18,7 +18,7 @@ class Killed(Exception):
 def counting(kill_at="never", by=1):
     calls = []
 
-    def measure(configuration, device, folder):
+    def measure(configuration, place):
         calls.append(configuration["size"])
         if configuration["size"] == kill_at:
             raise Killed
@@ -62,14 +62,14 @@ def test_runs_what_is_missing_and_nothing_twice(tmp_path):
 def test_rows_without_provenance_are_replaced(tmp_path, monkeypatch):
     """A kill between the two files."""
     recorded, _ = counting()
-    write = experiment._write_atomically
+    write = records.write_atomically
 
     def only_rows(path, text):
         if path.suffix == ".json":
             raise Killed
         write(path, text)
 
-    monkeypatch.setattr(experiment, "_write_atomically", only_rows)
+    monkeypatch.setattr(records, "write_atomically", only_rows)
     with pytest.raises(Killed):
         recorded.run(results=tmp_path)
     monkeypatch.undo()
@@ -115,13 +115,13 @@ def test_processes_that_record_side_by_side_lose_no_rows(tmp_path):
     command = """
 import sys, time
 from pathlib import Path
-from unrolled.experiments import Experiment, experiment
+from unrolled.experiments import Experiment, records
 
-write = experiment._write_atomically
+write = records.write_atomically
 def slowly(path, text):
     time.sleep(0.03)
     write(path, text)
-experiment._write_atomically = slowly
+records.write_atomically = slowly
 
 results, first = Path(sys.argv[1]), int(sys.argv[2])
 sizes = tuple({"size": size} for size in range(12))
@@ -152,7 +152,7 @@ def test_a_configuration_that_is_being_recorded_is_left_to_its_process(tmp_path)
     inner, inner_calls = counting()
     reports = []
 
-    def measure(configuration, device, folder):
+    def measure(configuration, place):
         # As another process would: while the first configuration is measured, run all the others.
         if configuration["size"] == 1:
             inner.run(results=tmp_path, report=reports.append)
@@ -219,8 +219,8 @@ def test_a_recipe_that_cannot_be_kept_is_refused(tmp_path):
 def test_no_value_leads_out_of_the_folder_of_results(tmp_path):
     folders = []
 
-    def measure(configuration, device, folder):
-        folders.append(folder)
+    def measure(configuration, place):
+        folders.append(place.folder)
         return [{"layer": 0}]
 
     names = ({"size": "/a/../../b", "kind": "c"}, {"size": "a-b", "kind": "c"})

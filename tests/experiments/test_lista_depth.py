@@ -7,12 +7,22 @@ from dataclasses import fields, is_dataclass, replace
 import pytest
 import torch
 
-from unrolled.experiments.lista_depth import LISTA_DEPTH, PROBLEM, SNRS, comparison, methods, runs
-from unrolled.experiments.methods import NETWORKS, Classical, Place, Run, Searched, Trained
+from unrolled.experiments.jobs import Place
+from unrolled.experiments.lista_depth import (
+    LISTA_DEPTH,
+    PROBLEM,
+    SNRS,
+    comparison,
+    methods,
+    quick_runs,
+    runs,
+)
+from unrolled.experiments.methods import NETWORKS, Classical, Run, Searched, Trained
 from unrolled.experiments.problem import Problem, Signals, Validation
 from unrolled.networks import selection_schedule
 
 RUNS = runs(PROBLEM)
+QUICK = quick_runs()
 PARTS = (Problem, Signals, Validation, Run, Classical, Searched, Trained)
 
 
@@ -115,26 +125,12 @@ def test_no_argument_of_a_network_is_left_to_its_default(method):
     assert method.arguments.keys() == named - {"A", "depth", "checkpoint"}
 
 
-def small(method):
-    """The method with what it costs cut down to a second."""
-    if isinstance(method, Classical):
-        return replace(method, signals=Signals(20, seed=1))
-    if isinstance(method, Searched):
-        return replace(method, few=10, signals=Signals(20, seed=1))
-    start = method.start and small(method.start)
-    return replace(method, alone=2, together=1, final=5, lr=1e-2, lr_together=1e-3, start=start)
-
-
-SMALL = replace(PROBLEM, m=20, n=40, snr=40, depth=4, test=Signals(100, seed=2), chunk=30)
-SMALL_RUNS = [Run(SMALL, small(method)) for method in methods(SMALL)]
-
-
 def test_a_small_run(tmp_path):
     """The whole path of each method, at a size that takes a second."""
-    compared = comparison(SMALL_RUNS)
+    compared = LISTA_DEPTH.quick
     compared.run(results=tmp_path, report=lambda _: None)
     assert compared.missing(tmp_path) == []
-    for run in SMALL_RUNS:
+    for run in QUICK:
         rows = compared.rows(tmp_path, run.configuration)
         assert [row["layer"] for row in rows] == list(range(5))
         assert rows[0]["nmse"] == 0
@@ -144,17 +140,17 @@ def test_a_small_run(tmp_path):
 
 
 def test_what_starts_from_a_network_waits_for_it(tmp_path):
-    lista = SMALL_RUNS[-1]
+    lista = QUICK[-1]
     with pytest.raises(ValueError, match="network=ALISTA selection=false snr=40 is not recorded"):
         comparison([lista]).run(results=tmp_path, report=lambda _: None)
     # Nor does it start from rows of another recipe.
-    another = Run(SMALL, replace(lista.method.start, final=6))
+    another = replace(lista, method=replace(lista.method.start, final=6))
     comparison([another]).run(results=tmp_path, report=lambda _: None)
     with pytest.raises(ValueError, match="is not recorded"):
         comparison([lista]).run(results=tmp_path, report=lambda _: None)
 
 
-def test_what_runs_reads_every_constant(monkeypatch):
+def test_what_runs_reads_every_constant(monkeypatch, tmp_path):
     """A recipe says nothing that what runs does not look at."""
     read = {part: set() for part in PARTS}
 
@@ -164,8 +160,11 @@ def test_what_runs_reads_every_constant(monkeypatch):
 
     for part in PARTS:
         monkeypatch.setattr(part, "__getattribute__", spy, raising=False)
-    place = Place(torch.device("cpu"), None, lambda start: Run(SMALL, start).rows(place))
-    for run in SMALL_RUNS:
-        run.rows(place)
+    cpu = torch.device("cpu")
+    for run in QUICK:
+        start = getattr(run.method, "start", None)
+        starts = [] if start is None else [replace(run, method=start)]
+        recorded = [first.rows(Place(cpu, tmp_path / "start")) for first in starts]
+        run.rows(Place(cpu, tmp_path / name_of(run), recorded))
     for part in PARTS:
         assert {field.name for field in fields(part)} <= read[part], part

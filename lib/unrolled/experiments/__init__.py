@@ -4,9 +4,19 @@ from unrolled.extras import extra
 
 with extra("experiments", "unrolled.experiments"):
     from unrolled.experiments.experiment import RESULTS, Configuration, Experiment, label
+    from unrolled.experiments.jobs import Place
     from unrolled.experiments.lista_depth import LISTA_DEPTH
     from unrolled.experiments.table import Row, value_of
 
-__all__ = ["EXPERIMENTS", "RESULTS", "Configuration", "Experiment", "Row", "label", "value_of"]
+__all__ = [
+    "EXPERIMENTS",
+    "RESULTS",
+    "Configuration",
+    "Experiment",
+    "Place",
+    "Row",
+    "label",
+    "value_of",
+]
 
 EXPERIMENTS = {experiment.name: experiment for experiment in (LISTA_DEPTH,)}

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import shlex
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from filelock import FileLock, Timeout
 
 from unrolled.checks import check_callable, check_kind
-from unrolled.experiments.provenance import Stopwatch, commit_of, digest, plain, provenance
-from unrolled.experiments.table import Row, as_csv, as_text, read_texts, value_of
+from unrolled.experiments.jobs import Job, Measure, Queue, recipe_of
+from unrolled.experiments.provenance import PACKAGE, commit_of, plain
+from unrolled.experiments.records import Configuration, Finished, Pen, Records, label
+from unrolled.experiments.table import Row, as_text, value_of
 from unrolled.training.fit import place
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 __all__ = ["RESULTS", "Configuration", "Experiment", "label"]
 
-Configuration = Mapping[str, str | bool | int | float | None]
-
 # Where the book keeps what was recorded. In a checkout this is a link to book/results, so that the
 # rows are not among the code; in a wheel it is a copy, so that charts have them without a checkout.
-RESULTS = Path(__file__).resolve().parent / "results"
-
-
-def label(configuration: Configuration) -> str:
-    """A configuration as `--only` takes it; what stands for None is left empty."""
-    check_kind("configuration", configuration, Mapping)
-    return shlex.join(f"{key}={as_text(value)}" for key, value in configuration.items())
+RESULTS = PACKAGE / "experiments" / "results"
 
 
 @dataclass(frozen=True)
@@ -41,38 +34,50 @@ class Experiment:
 
     In the folder of results NAME.csv holds the rows, each with its configuration, and NAME.json
     says for each configuration by which recipe, when, how long, on what and with which versions it
-    ran. Both are written atomically after every configuration; what is recorded is not run again.
-    Several processes may record into one folder at a time and share the configurations.
+    ran. Both are written atomically as configurations are finished; what is recorded is not run
+    again. Several processes may record into one folder at a time and share the configurations, and
+    one may hand them to the workers of a Dask cluster.
 
     Attributes:
         name: of the experiment and its files.
         title: what it measures, in a line.
-        configurations: dictionaries with equal keys, no two alike. Their values are strings,
-            booleans, finite numbers and None, which a table keeps as an empty cell.
+        configurations: dictionaries with equal keys, no two alike, in the order in which they are
+            run. Their values are strings, booleans, finite numbers and None, which a table keeps as
+            an empty cell.
         recipe: called as recipe(configuration); returns everything that decides the rows, in
             dictionaries and lists of strings, booleans, finite numbers and None. Rows that were
-            recorded by another recipe count as missing.
-        measure: called as measure(configuration, device, folder); returns rows with equal keys,
-            which are not those of the configuration. It may keep checkpoints in the folder.
+            recorded by another recipe are stale, and count as missing.
+        measure: called as measure(configuration, place) with a `Place`; returns rows with equal
+            keys, which are not those of the configuration.
+        needs: called as needs(configuration); the configurations whose rows its measure is given.
+        quick: the same experiment, small enough for a test, with a name and so with files of its
+            own.
 
     Raises:
-        ValueError: the keys of configurations differ, two are alike, or a value would come back
-            from a table as another.
+        ValueError: the keys of configurations differ, two are alike, a value would come back from a
+            table as another, or `quick` has the same name.
     """
 
     name: str
     title: str
     configurations: Sequence[Configuration]
     recipe: Callable[[Configuration], Mapping[str, object]]
-    measure: Callable[[Configuration, torch.device, Path], list[Row]]
+    measure: Measure
+    needs: Callable[[Configuration], Sequence[Configuration]] | None = None
+    quick: Experiment | None = None
 
     def __post_init__(self) -> None:
         for name, kind in {"name": str, "title": str, "configurations": Sequence}.items():
             check_kind(name, getattr(self, name), kind)
-        for name in ("recipe", "measure"):
+        for name in ("recipe", "measure", *(() if self.needs is None else ("needs",))):
             check_callable(name, getattr(self, name))
+        if self.quick is not None:
+            check_kind("quick", self.quick, Experiment)
+            if self.quick.name == self.name:
+                raise ValueError(f"quick has the name {self.name!r}, too; another one is needed")
         for k, configuration in enumerate(self.configurations):
             check_kind(f"configurations[{k}]", configuration, Mapping)
+        seen: set[frozenset[tuple[str, object]]] = set()
         for k, configuration in enumerate(self.configurations):
             if configuration.keys() != self.configurations[0].keys():
                 raise ValueError(f"configurations[{k}] has other keys than configurations[0]")
@@ -84,8 +89,9 @@ class Experiment:
                         f"configurations[{k}].{key} is {value!r}, which a table gives back as "
                         f"{back!r}; another value is needed"
                     )
-            if configuration in self.configurations[:k]:
+            if (mark := frozenset(configuration.items())) in seen:
                 raise ValueError(f"configurations[{k}] is {configuration}, which is there twice")
+            seen.add(mark)
 
     def run(
         self,
@@ -93,55 +99,65 @@ class Experiment:
         results: str | Path = RESULTS,
         only: Configuration | None = None,
         report: Callable[[str], None] = print,
+        client: Client | None = None,
     ) -> None:
         """Run what is not recorded yet; a configuration that another process records is left to it.
 
+        The first failure ends the run; what other workers are at is still recorded.
+
         Args:
-            device: where it runs.
-            results: folder of the recorded rows.
+            device: where it runs. With a client each worker has it; of several GPUs on a machine
+                the workers of `experiments.cluster.local` take one each.
+            results: folder of the recorded rows, which this process alone writes.
             only: narrows it to the configurations with these values.
             report: told what happens, line by line.
+            client: of a Dask cluster, whose workers measure, one configuration each at a time. A
+                worker needs the package, in the same version; one that dies has its configuration
+                run again by another. None runs one configuration after the other in this process.
 
         Raises:
             ValueError: no configuration has the values of `only`, what is recorded cannot be read,
-                a recipe is not made of what JSON holds, or `measure` returns no rows, rows of
-                different keys or rows with a key of the configuration.
+                one needs another that is not recorded, a recipe is not made of what JSON holds, or
+                `measure` returns no rows, rows of different keys or rows with a key of the
+                configuration.
         """
-        results, device = _folder(results), place(device)
+        records = Records(results, self.name)
         check_callable("report", report)
+        if client is None:
+            device = place(device)
         _check_only(only)
         wanted = (only or {}).items()
         if not any(wanted <= configuration.items() for configuration in self.configurations):
             raise ValueError(f"only is {dict(wanted)}; no configuration of {self.name} has these")
         todo = [c for c in self.missing(results) if wanted <= c.items()]
         # The code that runs is what is imported by now, whatever becomes of it on disk.
-        commit = commit_of(Path(__file__).resolve().parents[1])
+        commit = commit_of(PACKAGE)
         if todo and (commit is None or commit.endswith("+")):
             report(f"{self.name}: no commit holds this code; its rows cannot be reproduced exactly")
-        for configuration in todo:
-            called, recipe = label(configuration), self._recipe(configuration)
-            # Checkpoints of another recipe are not resumed.
-            mark = digest([dict(configuration), recipe])[:8]
-            # No value may lead out of the folder of results.
-            texts = (*map(as_text, configuration.values()), mark)
-            stem = re.sub(r"[^\w,.+ -]", "_", "-".join(texts))
-            try:
-                lock = self._lock(results, stem).acquire(blocking=False)
-            except Timeout:
-                report(f"{self.name}: {called}: left to the process that is recording it")
-                continue
-            with lock:
-                if configuration not in self.missing(results):  # another process has been faster
-                    continue
-                report(f"{self.name}: {called}")
-                folder = results / f".{self.name}" / stem
-                started, watch = datetime.now(UTC), Stopwatch(folder / "seconds")
-                with watch:
-                    rows = self.measure(configuration, device, folder)
-                kept = provenance(recipe, started, watch.seconds, device, commit)
-                self._record(results, configuration, rows, kept)
-                shutil.rmtree(folder, ignore_errors=True)
-                report(f"{self.name}: {called}: {watch.seconds:.0f} s")
+        queue = Queue(self, records, todo, commit, report)
+        measured: Iterable[tuple[Job, Finished]]
+        if client is None:
+            measured = ((job, job.run(self.measure, torch.device(device))) for job in queue)
+        else:
+            from unrolled.experiments.cluster import spread
+
+            measured = spread(client, self.measure, queue, str(device))
+        # What others wait for is written at once.
+        pen, began = Pen(records, seconds=1 if self.needs is None else 0), time.monotonic()
+        try:
+            for done, (job, finished) in enumerate(measured, 1):
+                pen.add(finished, queue.claimed.pop(job.folder))
+                shutil.rmtree(job.folder, ignore_errors=True)
+                left = (time.monotonic() - began) / done * (len(todo) - done)
+                took = finished.provenance["seconds"]
+                report(
+                    f"{self.name}: {label(job.configuration)}: {took:.0f} s, "
+                    f"{done} of {len(todo)}, {_duration(left)} left"
+                )
+        finally:
+            pen.write()
+            for lock in queue.claimed.values():
+                lock.release()
 
     def rows(self, results: str | Path = RESULTS, only: Configuration | None = None) -> list[Row]:
         """The recorded rows, all or those with the values of `only`.
@@ -152,14 +168,13 @@ class Experiment:
             FileNotFoundError: there are none.
         """
         _check_only(only)
-        results = _folder(results)
-        if not self._table(results).exists():
+        records = Records(results, self.name)
+        if not records.table.exists():
             raise FileNotFoundError(
-                f"{self._table(results)} is not there; python -m unrolled experiments run "
+                f"{records.table} is not there; python -m unrolled experiments run "
                 f"{self.name} records its rows"
             )
-        rows = ({key: value_of(text) for key, text in row.items()} for row in self._texts(results))
-        return [row for row in rows if (only or {}).items() <= row.items()]
+        return records.rows(only)
 
     def provenance(self, results: str | Path = RESULTS) -> list[Row]:
         """One entry for each recorded configuration, which it holds under "configuration".
@@ -167,75 +182,32 @@ class Experiment:
         Raises:
             ValueError: the file is not one that was recorded.
         """
-        file = _folder(results) / f"{self.name}.json"
-        if not file.exists():
-            return []
-        try:
-            entries = json.loads(file.read_text(encoding="utf-8"))
-            if all({"configuration", "recipe"} <= entry.keys() for entry in entries):
-                return entries
-        except (ValueError, TypeError, AttributeError):
-            pass
-        raise ValueError(f"results holds {file}, which is not a whole list of what was recorded")
+        return Records(results, self.name).entries()
 
     def missing(self, results: str | Path = RESULTS) -> list[Configuration]:
         """The configurations that are not recorded yet by their recipe, in their order."""
-        results = _folder(results)
-        done = [(e["configuration"], digest(e["recipe"])) for e in self.provenance(results)]
-        rows = self._texts(results) if self._table(results).exists() else []
+        records = Records(results, self.name)
+        return [c for c in self.configurations if not records.holds(c, recipe_of(self, c))]
 
-        def kept(configuration: Configuration) -> bool:  # whatever is said of rows that are lost
-            texts = {key: as_text(value) for key, value in configuration.items()}
-            return any(texts.items() <= row.items() for row in rows)
+    def status(self, results: str | Path = RESULTS) -> list[tuple[Configuration, str]]:
+        """What has become of each configuration: "recorded", "missing", "running" or "stale".
 
-        return [
-            configuration
-            for configuration in self.configurations
-            if (configuration, digest(self._recipe(configuration))) not in done
-            or not kept(configuration)
-        ]
+        Stale rows were recorded by a recipe that is no longer the code's. What is recorded of
+        configurations that are no more is stale, too, and comes last.
+        """
+        records = Records(results, self.name)
+        recorded = [entry["configuration"] for entry in records.entries()]
 
-    def _recipe(self, configuration: Configuration) -> object:
-        return plain(self.recipe(configuration), "recipe")
+        def state(configuration: Configuration) -> str:
+            recipe = recipe_of(self, configuration)
+            if records.holds(configuration, recipe):
+                return "recorded"
+            if records.is_claimed(records.work_folder(configuration, recipe)):
+                return "running"
+            return "stale" if configuration in recorded else "missing"
 
-    def _texts(self, results: Path) -> list[dict[str, str]]:
-        return read_texts(self._table(results))
-
-    def _table(self, results: Path) -> Path:
-        return results / f"{self.name}.csv"
-
-    def _lock(self, results: Path, name: str) -> FileLock:
-        # The operating system's, which frees it when a process is killed.
-        folder = results / f".{self.name}"
-        folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / f"{name}.lock")
-
-    def _record(
-        self, results: Path, configuration: Configuration, rows: list[Row], kept: Row
-    ) -> None:
-        keys = rows[0].keys() if rows else ()
-        if not keys or keys & configuration.keys() or any(row.keys() != keys for row in rows):
-            raise ValueError(
-                f"measure returned {len(rows)} rows for {configuration}; at least one is needed, "
-                "all with equal keys that are not the configuration's"
-            )
-        # Read and written under one lock, so that no other process's rows are lost in between.
-        with self._lock(results, "files"):
-            table = self._table(results)
-            before = self._texts(results) if table.exists() else []
-            # Rows of another recipe, or that a kill between the two files has left, are replaced.
-            replaced = {key: as_text(value) for key, value in configuration.items()}
-            others = [row for row in before if not replaced.items() <= row.items()]
-            entries = [e for e in self.provenance(results) if e["configuration"] != configuration]
-            entries.append({"configuration": configuration, **kept})
-            _write_atomically(table, as_csv([*others, *({**configuration, **row} for row in rows)]))
-            text = json.dumps(entries, indent=1, ensure_ascii=False) + "\n"
-            _write_atomically(results / f"{self.name}.json", text)
-
-
-def _folder(results: str | Path) -> Path:
-    check_kind("results", results, (str, Path))
-    return Path(results)
+        past = [c for c in recorded if c not in self.configurations]
+        return [(c, state(c)) for c in self.configurations] + [(c, "stale") for c in past]
 
 
 def _check_only(only: Configuration | None) -> None:
@@ -243,7 +215,7 @@ def _check_only(only: Configuration | None) -> None:
         check_kind("only", only, Mapping)
 
 
-def _write_atomically(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(partial, path)
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

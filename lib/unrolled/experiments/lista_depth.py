@@ -7,17 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 
-import torch
-
-from unrolled.experiments.experiment import Configuration, Experiment, label
-from unrolled.experiments.methods import Classical, Method, Place, Run, Searched, Trained
+from unrolled.experiments.experiment import Configuration, Experiment
+from unrolled.experiments.methods import Classical, Method, Run, Searched, Trained
 from unrolled.experiments.problem import Problem, Signals, Validation
-from unrolled.experiments.table import Row
 from unrolled.networks import selection_schedule
 
-__all__ = ["LISTA_DEPTH", "PROBLEM", "SNRS", "comparison", "runs"]
+__all__ = ["LISTA_DEPTH", "PROBLEM", "SNRS", "comparison", "quick_runs", "runs"]
 
 PROBLEM = Problem(
     m=250,
@@ -118,39 +114,48 @@ def runs(problem: Problem) -> tuple[Run, ...]:
     return tuple(run for row in zip(*columns, strict=True) for run in row)
 
 
-def comparison(compared: Sequence[Run]) -> Experiment:
+def quick_runs() -> tuple[Run, ...]:
+    """Every method, as it is, on a small problem for a few steps: nothing to be quoted."""
+    problem = replace(PROBLEM, m=20, n=40, snr=40, depth=4, test=Signals(100, seed=2), chunk=30)
+    return tuple(Run(problem, _quick(method)) for method in methods(problem))
+
+
+def _quick(method: Method) -> Method:
+    if isinstance(method, Classical):
+        return replace(method, signals=Signals(20, seed=1))
+    if isinstance(method, Searched):
+        return replace(method, few=10, signals=Signals(20, seed=1))
+    return _few_steps(method)
+
+
+def _few_steps(method: Trained) -> Trained:
+    few = replace(method, alone=2, together=1, final=5, lr=1e-2, lr_together=1e-3)
+    return few if few.start is None else replace(few, start=_few_steps(few.start))
+
+
+def comparison(
+    compared: Sequence[Run], name: str = "lista-depth", quick: Experiment | None = None
+) -> Experiment:
     """The recorded comparison of these runs: what a run holds is both its recipe and what runs."""
 
+    def starts(run: Run) -> list[Run]:
+        start = getattr(run.method, "start", None)
+        return [] if start is None else [replace(run, method=start)]
+
+    known = [*compared, *(start for run in compared for start in starts(run))]
+
     def find(configuration: Configuration) -> Run:
-        return next(run for run in compared if run.configuration == configuration)
-
-    def measure(configuration: Configuration, device: torch.device, folder: Path) -> list[Row]:
-        run = find(configuration)
-
-        def recorded(method: Method) -> list[Row]:
-            return _recorded(replace(run, method=method), folder.parents[1])
-
-        return run.rows(Place(device, folder, recorded))
+        return next(run for run in known if run.configuration == configuration)
 
     return Experiment(
-        name="lista-depth",
+        name=name,
         title="Error against layer of learned and classical soft-threshold algorithms",
         configurations=tuple(run.configuration for run in compared),
         recipe=lambda configuration: asdict(find(configuration)),
-        measure=measure,
+        measure=lambda configuration, place: find(configuration).rows(place),
+        needs=lambda configuration: [run.configuration for run in starts(find(configuration))],
+        quick=quick,
     )
 
 
-def _recorded(run: Run, results: Path) -> list[Row]:
-    # Checkpoints lie in the folder of results.
-    alone = comparison((run,))
-    if alone.missing(results):
-        called = label(run.configuration)
-        raise ValueError(
-            f"{called} is not recorded, which this starts from; record it first: "
-            f"python -m unrolled experiments run {alone.name} --only {called}"
-        )
-    return alone.rows(results, run.configuration)
-
-
-LISTA_DEPTH = comparison(runs(PROBLEM))
+LISTA_DEPTH = comparison(runs(PROBLEM), quick=comparison(quick_runs(), "lista-depth-quick"))

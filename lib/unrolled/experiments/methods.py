@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from unrolled.experiments.jobs import Place
 from unrolled.experiments.problem import Problem, Signals, Validation
 from unrolled.experiments.table import Row
 from unrolled.iterations import fista, ista
@@ -19,26 +19,11 @@ from unrolled.sensing import analytic_weights
 from unrolled.signals import nmse
 from unrolled.training import fit_layerwise, search
 
-__all__ = ["Classical", "Method", "Place", "Run", "Searched", "Trained"]
+__all__ = ["Classical", "Method", "Run", "Searched", "Trained"]
 
 # What the names in recipes stand for.
 ALGORITHMS = {"ISTA": ista, "FISTA": fista}
 NETWORKS = {"LISTA": LISTA, "LISTA-CP": LISTACP, "ALISTA": ALISTA, "HyperLISTA": HyperLISTA}
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a run takes place.
-
-    Attributes:
-        device: on which it computes.
-        folder: for its checkpoints.
-        recorded: called with a method; returns the rows that it has left on the same problem.
-    """
-
-    device: torch.device
-    folder: Path | None
-    recorded: Callable[[Trained], list[Row]]
 
 
 @dataclass(frozen=True)
@@ -158,7 +143,7 @@ class Trained:
         operator = problem.operator()
         net = NETWORKS[self.name](operator, problem.depth, **self.arguments)
         if self.start is not None:
-            _start_at(net, operator.dense(), place.recorded(self.start))
+            _start_at(net, operator.dense(), place.recorded[0])
         options: dict[str, Any] = {}
         if self.validation is not None:
             options["validation"] = problem.drawn(self.validation)

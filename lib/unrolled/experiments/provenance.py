@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import numpy
@@ -18,7 +19,10 @@ import torch
 from unrolled.experiments.table import Row
 from unrolled.machine import processor
 
-__all__ = ["Stopwatch", "commit_of", "digest", "plain", "provenance"]
+__all__ = ["PACKAGE", "Stopwatch", "commit_of", "digest", "plain", "provenance", "source"]
+
+# The library's code.
+PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def plain(value: object, key: str) -> object:
@@ -77,6 +81,15 @@ def provenance(
         "numpy": numpy.__version__,
         "commit": commit,
     }
+
+
+@cache
+def source() -> str:
+    """A digest of the library's code, as it was when first asked for."""
+    mark = hashlib.sha256()
+    for file in sorted(PACKAGE.rglob("*.py")):
+        mark.update(file.relative_to(PACKAGE).as_posix().encode() + file.read_bytes())
+    return mark.hexdigest()
 
 
 class Stopwatch:
