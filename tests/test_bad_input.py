@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from unrolled import networks, sensing, signals
+from unrolled.sensing import rf
 
 Call = tuple[Callable[..., Any], Callable[[], dict[str, Any]]]
 
@@ -40,6 +41,10 @@ def gaussian(m: int = 4, n: int = 6, dtype: torch.dtype = torch.float32) -> sens
 
 def learned(**more: Any) -> dict[str, Any]:
     return {"A": gaussian(), "depth": 2, "checkpoint": 1, "real_signals": False} | more
+
+
+def around(**more: Any) -> dict[str, Any]:
+    return {"side": 4.0, "pixels": (2, 3), "frequencies": (1.0,), "layout": "multistatic"} | more
 
 
 def measure() -> dict[str, Any]:
@@ -119,6 +124,38 @@ VALID: dict[str, dict[str, Callable[[], dict[str, Any]]]] = {
         "stacked": lambda: {"y": normal(3, 4, dtype=torch.complex64)},
         "with_real_signals": lambda: {"A": gaussian(dtype=torch.complex64)},
         "with_spectrum": lambda: drawn(eigenvalues=torch.tensor([0.0, 0.0, 1.0, 2.0]), m=2),
+    },
+    "sensing.rf": {
+        "Geometry": lambda: {
+            "transmitters": torch.tensor([[9.0, 0.0], [0.0, 9.0]]),
+            "receivers": torch.tensor([[9.0, 0.0]]),
+            "side": 4.0,
+            "pixels": (2, 3),
+            "frequencies": (0.9, 1.1),
+            "layout": "multistatic",
+        },
+        "Scenes": lambda: {
+            "pixels": (4, 4),
+            "shapes": 2,
+            "kinds": ("ellipse", "point"),
+            "sizes": (0.1, 0.2),
+            "reflectivity": (0.5, 1.0),
+            "variation": 0.2,
+            "complex": False,
+        },
+        "degrees_of_freedom": lambda: {"operator": gaussian(), "snr": 20.0},
+        "far_field": lambda: {
+            "first": torch.arange(2.0),
+            "second": torch.arange(3.0),
+            "side": 0.5,
+            "pixels": (2, 3),
+            "dtype": torch.complex64,
+        },
+        "line": lambda: around(transmitters=2, receivers=2, length=3.0, distance=5.0),
+        "planar": lambda: around(antennas=(2, 2), lengths=(1.0, 1.0), distance=5.0),
+        "point_spread": lambda: {"operator": gaussian(), "pixel": 1},
+        "ring": lambda: around(transmitters=2, receivers=2, radius=9.0, height=1.0),
+        "singular_values": lambda: {"operator": gaussian()},
     },
     "signals": {
         "BernoulliGaussian": lambda: {"n": 6, "rate": 0.1, "variance": 1.0},
@@ -518,6 +555,10 @@ def used(answer: Any) -> Any:
         dtype = max((value.dtype for value in held), key=lambda one: one.is_complex)
         shape = answer.shape if hasattr(answer, "shape") else answer.operator.shape
         return answer(normal(3, shape[0], dtype=dtype))
+    if isinstance(answer, rf.Geometry):
+        answer = answer.operator()
+    if isinstance(answer, rf.Scenes):
+        return answer.draw(2, seeded())
     if isinstance(answer, sensing.SensingOperator):
         x = normal(3, answer.shape[1], dtype=answer.dtype)
         return answer.adjoint(answer.forward(x))

@@ -39,5 +39,5 @@ def test_every_extra_that_is_named_exists():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "extra"
     }
-    assert named == {"guarantees", "sdp", "experiments", "teaching"}
+    assert named == {"guarantees", "sdp", "rf", "experiments", "teaching"}
     assert named <= set(project["optional-dependencies"])
