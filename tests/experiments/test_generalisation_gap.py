@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass, replace
 import pytest
 import torch
 
-from unrolled.experiments import generalisation_gap as experiment
+from unrolled.experiments import to_convergence
 from unrolled.experiments.covering import covering_bound, covering_constant
 from unrolled.experiments.experiment import Place
 from unrolled.experiments.generalisation_gap import (
@@ -14,17 +14,18 @@ from unrolled.experiments.generalisation_gap import (
     DEPTHS,
     GENERALISATION_GAP,
     QUICK,
+    REPEATED,
     RUN,
+    RUNS,
     SEEDS,
     Denoised,
     GapRun,
-    ToConvergence,
     comparison,
     gap_runs,
 )
 from unrolled.experiments.problem import Problem, Signals
+from unrolled.experiments.to_convergence import ToConvergence
 
-RUNS = gap_runs(RUN, DEPTHS, COUNTS, SEEDS)
 SMALL = gap_runs(QUICK, (2,), (5,), (0,))[0]
 
 
@@ -48,7 +49,11 @@ def variants(thing, path=""):
 def test_the_grid_is_whole():
     assert sorted(DEPTHS) == [1, 2, 4, 6, 8, 10, 12, 15]
     assert sorted(COUNTS) == [20, 50, 100, 200, 500, 1000, 2000]
-    assert len(GENERALISATION_GAP.configurations) == 8 * 7 * 2 * 3
+    few = [count for count in COUNTS if count <= REPEATED]
+    assert len(GENERALISATION_GAP.configurations) == 8 * 2 * (7 + 2 * len(few)) == 240
+    for seed in SEEDS[1:]:
+        run = [c["signals"] for c in GENERALISATION_GAP.configurations if c["seed"] == seed]
+        assert set(run) == set(few)
     assert RUN.pool.count == max(COUNTS)
     assert RUN.problem.test.count >= 10_000
 
@@ -144,7 +149,7 @@ def test_the_bound_is_evaluated_from_rows(quick):
 def test_an_interrupted_run_ends_the_same(tmp_path, monkeypatch):
     at = Place(torch.device("cpu"), tmp_path / "whole")
     rows = SMALL.rows(at)
-    fit, calls = experiment.fit, []
+    fit, calls = to_convergence.fit, []
 
     def killed(*arguments, **options):
         calls.append(options["checkpoint"])
@@ -153,10 +158,10 @@ def test_an_interrupted_run_ends_the_same(tmp_path, monkeypatch):
         return fit(*arguments, **options)
 
     again = Place(torch.device("cpu"), tmp_path / "killed")
-    monkeypatch.setattr(experiment, "fit", killed)
+    monkeypatch.setattr(to_convergence, "fit", killed)
     with pytest.raises(KeyboardInterrupt):
         SMALL.rows(again)
-    monkeypatch.setattr(experiment, "fit", fit)
+    monkeypatch.setattr(to_convergence, "fit", fit)
     resumed = SMALL.rows(again)
     for before, after in zip(rows, resumed, strict=True):
         assert before | {"seconds": 0} == after | {"seconds": 0}

@@ -40,10 +40,10 @@ def constants_at(net: UnrolledNet, y: Tensor, *, chunk: int = 100) -> tuple[Tens
         chunk: rows whose Jacobians are held at a time.
 
     Returns:
-        Both (K,), the largest over the rows of y: in the state, the spectral norm ‖∂x_k/∂x_{k−1}‖
-        at x_{k−1}, x_0 = 0; in the parameters, Σ_p ‖∂x_k/∂θ_p‖ over those of layer k, which is at
-        least the norm from ‖·‖_∞ to ‖·‖₂, with which a cube of parameters is covered. Parameters
-        that layers share count in each of them.
+        Both (K,), the largest over the rows of y. The first are in the state, ‖∂x_k/∂x_{k−1}‖ at
+        x_{k−1}, with x_0 = 0 and the spectral norm. The second are in the parameters of layer k,
+        Σ_p ‖∂x_k/∂θ_p‖, at least the norm from ‖·‖_∞ to ‖·‖₂, with which a cube of parameters is
+        covered; parameters that layers share count in each of them.
 
     Raises:
         ValueError: net is no such network, or y does not fit it.
