@@ -14,7 +14,6 @@ from unrolled.experiments.generalisation_gap import (
     DEPTHS,
     GENERALISATION_GAP,
     QUICK,
-    REPEATED,
     RUN,
     RUNS,
     SEEDS,
@@ -49,11 +48,7 @@ def variants(thing, path=""):
 def test_the_grid_is_whole():
     assert sorted(DEPTHS) == [1, 2, 4, 6, 8, 10, 12, 15]
     assert sorted(COUNTS) == [20, 50, 100, 200, 500, 1000, 2000]
-    few = [count for count in COUNTS if count <= REPEATED]
-    assert len(GENERALISATION_GAP.configurations) == 8 * 2 * (7 + 2 * len(few)) == 240
-    for seed in SEEDS[1:]:
-        run = [c["signals"] for c in GENERALISATION_GAP.configurations if c["seed"] == seed]
-        assert set(run) == set(few)
+    assert len(GENERALISATION_GAP.configurations) == 8 * 7 * 2 * 3
     assert RUN.pool.count == max(COUNTS)
     assert RUN.problem.test.count >= 10_000
 
