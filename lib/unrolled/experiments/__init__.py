@@ -4,6 +4,7 @@ from unrolled.extras import extra
 
 with extra("experiments", "unrolled.experiments"):
     from unrolled.experiments.experiment import RESULTS, Configuration, Experiment, label
+    from unrolled.experiments.generalisation_gap import GENERALISATION_GAP
     from unrolled.experiments.jobs import Place
     from unrolled.experiments.lista_depth import LISTA_DEPTH
     from unrolled.experiments.table import Row, value_of
@@ -19,4 +20,6 @@ __all__ = [
     "value_of",
 ]
 
-EXPERIMENTS = {experiment.name: experiment for experiment in (LISTA_DEPTH,)}
+EXPERIMENTS = {
+    experiment.name: experiment for experiment in (LISTA_DEPTH, GENERALISATION_GAP)
+}
