@@ -8,7 +8,6 @@ import torch
 
 from unrolled.experiments import to_convergence
 from unrolled.experiments.covering import covering_bound, covering_constant
-from unrolled.experiments.experiment import Place
 from unrolled.experiments.generalisation_gap import (
     COUNTS,
     DEPTHS,
@@ -22,6 +21,7 @@ from unrolled.experiments.generalisation_gap import (
     comparison,
     gap_runs,
 )
+from unrolled.experiments.jobs import Place
 from unrolled.experiments.problem import Problem, Signals
 from unrolled.experiments.to_convergence import ToConvergence
 

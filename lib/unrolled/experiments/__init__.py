@@ -20,6 +20,4 @@ __all__ = [
     "value_of",
 ]
 
-EXPERIMENTS = {
-    experiment.name: experiment for experiment in (LISTA_DEPTH, GENERALISATION_GAP)
-}
+EXPERIMENTS = {experiment.name: experiment for experiment in (LISTA_DEPTH, GENERALISATION_GAP)}

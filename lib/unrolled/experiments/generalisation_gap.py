@@ -19,7 +19,8 @@ from torch import Tensor
 from torch.func import functional_call, grad, vmap
 from torch.nn.utils import parameters_to_vector
 
-from unrolled.experiments.experiment import Configuration, Experiment, Place
+from unrolled.experiments.experiment import Configuration, Experiment
+from unrolled.experiments.jobs import Place
 from unrolled.experiments.layer_constants import constants_at, constants_everywhere
 from unrolled.experiments.problem import Pair, Problem, Signals
 from unrolled.experiments.provenance import Stopwatch

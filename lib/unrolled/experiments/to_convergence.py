@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import torch
 
-from unrolled.experiments.experiment import Place
+from unrolled.experiments.jobs import Place
 from unrolled.experiments.problem import Pair
 from unrolled.experiments.table import Row
 from unrolled.networks import UnrolledNet
