@@ -7,6 +7,7 @@ with extra("experiments", "unrolled.experiments"):
     from unrolled.experiments.generalisation_gap import GENERALISATION_GAP
     from unrolled.experiments.jobs import Place
     from unrolled.experiments.lista_depth import LISTA_DEPTH
+    from unrolled.experiments.sample_complexity import SAMPLE_COMPLEXITY
     from unrolled.experiments.table import Row, value_of
 
 __all__ = [
@@ -20,4 +21,7 @@ __all__ = [
     "value_of",
 ]
 
-EXPERIMENTS = {experiment.name: experiment for experiment in (LISTA_DEPTH, GENERALISATION_GAP)}
+EXPERIMENTS = {
+    experiment.name: experiment
+    for experiment in (LISTA_DEPTH, SAMPLE_COMPLEXITY, GENERALISATION_GAP)
+}

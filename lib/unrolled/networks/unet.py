@@ -12,7 +12,7 @@ from unrolled.precision import KindKeepingModule
 from unrolled.sensing import SensingOperator
 from unrolled.sensing.real_signals import check_complex
 
-__all__ = ["UNet"]
+__all__ = ["UNet", "unet_layers", "widest"]
 
 
 class UNet(KindKeepingModule):
@@ -71,8 +71,8 @@ class UNet(KindKeepingModule):
         self.image = (image[0], image[1])
         levels = 4 if min(image) >= 16 else 3
         channels = (2 if complex_signals else 1, 2 if complex_signals and not real_signals else 1)
-        self.width = _widest(levels, parameters, channels)
-        self.network = _layers(self.width, levels, channels)
+        self.width = widest(levels, parameters, channels)
+        self.network = unet_layers(self.width, levels, channels)
         draw_weights(self.network, generator)
         self.network.to(self.operator.device, self.operator.dtype.to_real())
 
@@ -114,7 +114,8 @@ def _two_convolutions(c_in: int, c_out: int) -> nn.Sequential:
     )
 
 
-def _layers(width: int, levels: int, channels: tuple[int, int]) -> nn.Sequential:
+def unet_layers(width: int, levels: int, channels: tuple[int, int]) -> nn.Sequential:
+    """The U of so many levels, (B, c_in, h, w) to (B, c_out, h, w); channels are (c_in, c_out)."""
     c_in, c_out = channels
     return nn.Sequential(_Level(c_in, width, levels), nn.Conv2d(width, c_out, 1))
 
@@ -122,11 +123,15 @@ def _layers(width: int, levels: int, channels: tuple[int, int]) -> nn.Sequential
 def _count(width: int, levels: int, channels: tuple[int, int]) -> int:
     # The number of parameters, counted on a network that holds no numbers.
     with torch.device("meta"):
-        network = _layers(width, levels, channels)
+        network = unet_layers(width, levels, channels)
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def _widest(levels: int, budget: int, channels: tuple[int, int]) -> int:
+def widest(levels: int, budget: int, channels: tuple[int, int]) -> int:
+    """The greatest width at which the U has no more than `budget` parameters.
+
+    ValueError where there is none.
+    """
     least = _count(1, levels, channels)
     if least > budget:
         raise ValueError(f"parameters is {budget}; a U-Net of {levels} levels has at least {least}")
