@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import cmath
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from numbers import Integral, Real
 from typing import TypeGuard
@@ -28,6 +29,7 @@ __all__ = [
     "check_flag",
     "check_floating",
     "check_held",
+    "check_image",
     "check_kind",
     "check_matrix",
     "check_measure",
@@ -40,11 +42,12 @@ __all__ = [
     "check_size",
     "check_spectrum",
     "check_vector",
+    "is_integer",
     "is_traced",
 ]
 
 # More layers, or more entries along one axis, than any program here ends with.
-MOST_LAYERS = 100_000
+MOST_LAYERS = 2**16
 MOST_ENTRIES = 100_000_000
 LARGEST = 2**29  # entries that are made at once, 4 GiB in double precision
 # Those in which matrices can be factorised.
@@ -97,6 +100,7 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
 
 
 def is_integer(value: object) -> TypeGuard[int]:
+    """Whether it is an integer, Python's or NumPy's, and neither True nor False."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
@@ -119,6 +123,14 @@ def check_entries(name: str, value: object, entries: int) -> None:
 def check_depth(depth: int) -> None:
     """Require at least one layer, and not so many that no program ends; ValueError otherwise."""
     check_size("depth", depth, most=MOST_LAYERS)
+
+
+def check_image(image: tuple[int, int], name: str = "image") -> None:
+    """Require (height, width), both ≥ 1; ValueError otherwise."""
+    pair = isinstance(image, Sequence) and len(image) == 2
+    if not pair or not all(is_integer(side) and side >= 1 for side in image):
+        raise ValueError(f"{name} is {image!r}; (height, width), both at least 1, is needed")
+    check_entries(name, image, int(image[0]) * int(image[1]))
 
 
 def check_order(s: int, n: int) -> None:

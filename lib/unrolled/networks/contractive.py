@@ -12,10 +12,16 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from unrolled.checks import check_entries, check_kind, check_positive, check_size, is_traced
+from unrolled.checks import (
+    check_entries,
+    check_image,
+    check_kind,
+    check_positive,
+    check_size,
+    is_traced,
+)
 from unrolled.networks.images import (
     as_images,
-    check_image,
     check_layers,
     check_signals,
     check_window,

@@ -12,11 +12,11 @@ from numbers import Real
 import torch
 from torch import Tensor, nn
 
-from unrolled.checks import check_flag, check_nonnegative, check_positive
+from unrolled.checks import check_depth, check_flag, check_nonnegative, check_positive
 from unrolled.iterations import ista_step
 from unrolled.networks.in_place import add_product
 from unrolled.networks.thresholds import starting_thresholds
-from unrolled.networks.unrolled import UnrolledNet, check_layer_count, own_matrix
+from unrolled.networks.unrolled import UnrolledNet, own_matrix
 from unrolled.precision import in_double
 from unrolled.prox import soft_threshold, threshold_all_but_largest
 from unrolled.sensing import DenseOperator, analytic_weights
@@ -32,7 +32,7 @@ def selection_schedule(depth: int, *, rise: float = 0.012, most: float = 0.13) -
     Raises:
         ValueError: depth < 1, rise < 0, or most outside [0, 1].
     """
-    check_layer_count(depth)
+    check_depth(depth)
     check_positive("rise", rise, zero=True)
     check_positive("most", most, zero=True)
     if most > 1:

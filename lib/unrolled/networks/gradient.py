@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from unrolled.checks import check_flag, check_positive
+from unrolled.checks import check_depth, check_flag, check_positive
 from unrolled.iterations import chebyshev_steps, gauss_steps, tied_step
-from unrolled.networks.unrolled import UnrolledNet, check_layer_count, own_operator
+from unrolled.networks.unrolled import UnrolledNet, own_operator
 from unrolled.sensing import SensingOperator
 from unrolled.sensing.check import sound_eigenvalues
 
@@ -104,7 +104,7 @@ def _initial_steps(
         depth = len(steps)
     if depth is None:
         raise ValueError("depth is missing; only a vector of steps says how deep the network is")
-    check_layer_count(depth)
+    check_depth(depth)
     if isinstance(steps, str):
         return _rule(operator, depth, steps, ridge)
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
 import torch
@@ -13,6 +11,7 @@ from unrolled.checks import (
     check_dense,
     check_entries,
     check_held,
+    check_image,
     check_kind,
     check_positive,
     check_size,
@@ -22,7 +21,6 @@ __all__ = [
     "Convolution",
     "as_images",
     "as_signals",
-    "check_image",
     "check_layers",
     "check_signals",
     "check_tau",
@@ -131,14 +129,6 @@ def check_window(image: tuple[int, int] | None, kernel: int | None) -> int:
     if kernel > 1 and image is None:
         raise ValueError(f"image is missing; a kernel of {kernel} needs (height, width)")
     return kernel
-
-
-def check_image(image: tuple[int, int], name: str = "image") -> None:
-    """Require (height, width), both ≥ 1."""
-    pair = isinstance(image, Sequence) and len(image) == 2
-    if not pair or not all(isinstance(side, Integral) and side >= 1 for side in image):
-        raise ValueError(f"{name} is {image!r}; (height, width), both at least 1, is needed")
-    check_entries(name, image, image[0] * image[1])
 
 
 def check_layers(width: int, layers: int) -> None:

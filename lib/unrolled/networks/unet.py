@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from unrolled.checks import check_entries, check_flag, check_kind, check_size
-from unrolled.networks.images import as_images, as_signals, check_image, draw_weights
+from unrolled.checks import check_entries, check_flag, check_image, check_kind, check_size
+from unrolled.networks.images import as_images, as_signals, draw_weights
 from unrolled.networks.unrolled import check_fits, own_operator
 from unrolled.precision import KindKeepingModule
 from unrolled.sensing import SensingOperator

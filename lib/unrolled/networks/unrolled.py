@@ -27,13 +27,11 @@ from unrolled.sensing.check import check_once
 __all__ = [
     "UnrolledNet",
     "check_fits",
-    "check_layer_count",
     "own_matrix",
     "own_operator",
     "segments",
 ]
 
-DEEPEST = 2**16  # layers
 
 T = TypeVar("T", covariant=True)
 
@@ -101,7 +99,7 @@ class UnrolledNet(KindKeepingModule):
         real_signals: bool = False,
     ) -> None:
         super().__init__()
-        check_layer_count(depth)
+        check_depth(depth)
         self.shape, self.depth = (shape[0], shape[1]), depth
         self.real_signals = real_signals
         self.segments = segments(depth, checkpoint)
@@ -137,7 +135,7 @@ class UnrolledNet(KindKeepingModule):
         They are all kept, with checkpoints too.
         """
         depth = self.depth if depth is None else depth
-        check_layer_count(depth)
+        check_depth(depth)
         inputs = self._given(y, operator)
         state: Any = None
         iterates: list[Tensor] = []
@@ -270,13 +268,6 @@ def own_matrix(A: DenseOperator | Tensor, real_signals: bool = False) -> DenseOp
     check_flag("real_signals", real_signals)
     operator = dense_operator(A)
     return with_real_signals(operator) if real_signals else operator
-
-
-def check_layer_count(depth: int) -> None:
-    """Require 1 ≤ depth ≤ 2¹⁶ layers, of more of which one would not see the end."""
-    check_depth(depth)
-    if depth > DEEPEST:
-        raise ValueError(f"depth is {depth}; at most {DEEPEST} layers are made")
 
 
 def check_fits(

@@ -27,7 +27,6 @@ def divergence_free_step(operator: DenseOperator, x: Tensor, y: Tensor, lam: flo
     operator.check("y", y, operator.shape[0])
     if len(x) != len(y):
         raise ValueError(f"x, y are {len(x)} and {len(y)} rows; as many are needed")
-    lam = check_positive("lam", lam, dtype=operator.dtype.to_real())
     return x + normalisation(operator, lam) * operator.lmmse(y - operator.forward(x), lam)
 
 

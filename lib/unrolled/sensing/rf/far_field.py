@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor
 
-from unrolled.checks import check_entries, check_floating, check_positive, check_vector
+from unrolled.checks import check_entries, check_floating, check_image, check_positive, check_vector
 from unrolled.sensing.kronecker import KroneckerOperator
-from unrolled.sensing.rf.grid import centres, check_pixels
+from unrolled.sensing.rf.grid import centres
 
 __all__ = ["far_field"]
 
@@ -48,7 +48,7 @@ def far_field(
     side = check_positive("side", side)
     if side > math.sqrt(2):
         raise ValueError(f"side is {side}; directions end at side = √2")
-    check_pixels(pixels)
+    check_image(pixels, "pixels")
     check_floating(dtype)
     if not dtype.is_complex:
         raise ValueError(f"dtype is {dtype}; a complex one is needed")

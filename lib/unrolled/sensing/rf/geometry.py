@@ -21,13 +21,14 @@ from unrolled.checks import (
     check_dense,
     check_entries,
     check_floating,
+    check_image,
     check_kind,
     check_positive,
     check_size,
 )
 from unrolled.extras import extra
 from unrolled.sensing.dense import DenseOperator
-from unrolled.sensing.rf.grid import check_pixels, pixel_places
+from unrolled.sensing.rf.grid import pixel_places
 from unrolled.sensing.rf.performance import degrees_of_freedom, point_spread, singular_values
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Geometry:
                 f"{tuple(self.transmitters.shape)}; both need as many coordinates"
             )
         object.__setattr__(self, "side", check_positive("side", self.side))
-        check_pixels(self.pixels)
+        check_image(self.pixels, "pixels")
         check_kind("frequencies", self.frequencies, Sequence)
         if isinstance(self.frequencies, str) or not self.frequencies:
             raise ValueError(f"frequencies is {self.frequencies!r}; one at least is needed")

@@ -5,17 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from unrolled.checks import check_entries, is_integer
-
-__all__ = ["centres", "check_pixels", "pixel_places"]
-
-
-def check_pixels(pixels: tuple[int, int]) -> None:
-    """Require two numbers of pixels ≥ 1; ValueError otherwise."""
-    pair = isinstance(pixels, tuple) and len(pixels) == 2
-    if not pair or not all(is_integer(count) and count >= 1 for count in pixels):
-        raise ValueError(f"pixels is {pixels!r}; (rows, columns), both ≥ 1, is needed")
-    check_entries("pixels", pixels, int(pixels[0]) * int(pixels[1]))
+__all__ = ["centres", "pixel_places"]
 
 
 def centres(count: int, side: float) -> Tensor:

@@ -14,11 +14,12 @@ from unrolled.checks import (
     check_entries,
     check_flag,
     check_floating,
+    check_image,
     check_kind,
     check_positive,
     check_size,
 )
-from unrolled.sensing.rf.grid import centres, check_pixels
+from unrolled.sensing.rf.grid import centres
 
 __all__ = ["Scenes"]
 
@@ -55,7 +56,7 @@ class Scenes:
     complex: bool = False
 
     def __post_init__(self) -> None:
-        check_pixels(self.pixels)
+        check_image(self.pixels, "pixels")
         check_size("shapes", self.shapes)
         check_kind("kinds", self.kinds, Sequence)
         if isinstance(self.kinds, str) or not self.kinds:
