@@ -45,7 +45,7 @@ SEEDS = (0, 1, 2)
 
 @dataclass(frozen=True)
 class Denoised:
-    """The OAMPNet that is trained; its denoisers are `ProxNet`s that see each entry by itself.
+    """The OAMPNet that is trained; its denoisers, of class `ProxNet`, see each entry by itself.
 
     Attributes:
         tied: whether its layers share one denoiser and one ϑ.
