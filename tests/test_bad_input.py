@@ -247,6 +247,8 @@ VALID: dict[str, dict[str, Callable[[], dict[str, Any]]]] = {
     },
     "networks": {
         "ALISTA": lambda: learned(penalty=0.1, lam=0.1, selection=(0.1, 0.2), nonnegative=False),
+        "ContractiveLISTA": lambda: learned(bound=0.9, penalty=0.1, nonnegative=False),
+        "ConvergentLISTA": lambda: learned(bound=1.99, penalty=0.1, nonnegative=False),
         "FirmProxNet": lambda: {
             "threshold": 0.1,
             "image": (4, 4),
@@ -432,7 +434,7 @@ USED: dict[str, Call] = {
         f"{name}.forward": (build(**VALID["networks"][name]()), lambda: {"y": normal(3, 4)})
         for name, build in vars(networks).items()
         if name in ("ALISTA", "GradientNet", "HyperLISTA", "LISTA", "LISTACP", "OAMPNet")
-        or name in ("TiLISTA", "UNet")
+        or name in ("ContractiveLISTA", "ConvergentLISTA", "TiLISTA", "UNet")
     },
     **{
         f"{name}.forward": (

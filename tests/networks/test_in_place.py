@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 
-from unrolled.networks import ALISTA, LISTA, LISTACP, HyperLISTA, TiLISTA, selection_schedule
+from unrolled.networks import (
+    ALISTA,
+    LISTA,
+    LISTACP,
+    ContractiveLISTA,
+    ConvergentLISTA,
+    HyperLISTA,
+    TiLISTA,
+    selection_schedule,
+)
 from unrolled.networks.in_place import add, add_product
 from unrolled.prox import is_spare, largest, soft_threshold, threshold_all_but_largest
 from unrolled.sensing import gaussian
@@ -26,6 +35,8 @@ def matrix(dtype=torch.float64):
 NETWORKS = {
     "LISTA": LISTA,
     "LISTA tied": lambda A, depth: LISTA(A, depth, tied=True),
+    "ContractiveLISTA": ContractiveLISTA,
+    "ConvergentLISTA": ConvergentLISTA,
     "LISTA-CP": LISTACP,
     "TiLISTA": TiLISTA,
     "ALISTA": ALISTA,

@@ -7,6 +7,7 @@ from unrolled.networks.contractive import (
     NonexpansiveLinear,
     conv_norm,
 )
+from unrolled.networks.convergent import ContractiveLISTA, ConvergentLISTA
 from unrolled.networks.coupled import ALISTA, LISTACP, TiLISTA, selection_schedule
 from unrolled.networks.divergence import MonteCarloDivergence
 from unrolled.networks.gradient import GradientNet
@@ -21,6 +22,8 @@ __all__ = [
     "ALISTA",
     "LISTA",
     "LISTACP",
+    "ContractiveLISTA",
+    "ConvergentLISTA",
     "FirmProxNet",
     "FirmlyNonexpansive",
     "GradientNet",

@@ -76,7 +76,7 @@ class NonexpansiveLinear(nn.Module):
 
     def bounded_weight(self) -> Tensor:
         """W̄, (n_out, n_in)."""
-        return _bounded(self.weight, _spectral_norm(self.weight), self.bound)
+        return bounded(self.weight, spectral_norm(self.weight), self.bound)
 
 
 class NonexpansiveConv2d(nn.Module):
@@ -140,7 +140,7 @@ class NonexpansiveConv2d(nn.Module):
 
     def bounded_weight(self) -> Tensor:
         """The kernel that is used, (c_out, c_in, kernel, kernel)."""
-        return _bounded(self.weight, conv_norm(self.weight, self.size), self.bound)
+        return bounded(self.weight, conv_norm(self.weight, self.size), self.bound)
 
 
 class FirmlyNonexpansive(nn.Module):
@@ -296,12 +296,13 @@ def conv_norm(kernel: Tensor, size: tuple[int, int]) -> Tensor:
         # On a CPU the many small decompositions are faster; on a GPU they would make it wait.
         eager = transfer.device.type == "cpu" and not is_traced(transfer)
         exact = eager and bool(transfer.isfinite().all())
-        norms = torch.linalg.svdvals(transfer)[:, 0] if exact else _spectral_norm(transfer)
+        norms = torch.linalg.svdvals(transfer)[:, 0] if exact else spectral_norm(transfer)
         worst = norms.argmax()
-    return _spectral_norm(transfer.index_select(0, worst.reshape(1)))[0]
+    return spectral_norm(transfer.index_select(0, worst.reshape(1)))[0]
 
 
-def _spectral_norm(matrices: Tensor) -> Tensor:
+def spectral_norm(matrices: Tensor) -> Tensor:
+    """‖M‖₂ of each matrix (…, p, q): (…), never below it but for rounding, with a gradient."""
     # Gram iteration (Delattre et al., ICML 2023): with G = MᴴM and t squarings,
     # ‖M‖ ≤ ‖G^(2ᵗ)‖_F^(1/2ᵗ⁺¹) ≤ rank^(1/2ᵗ⁺²)·‖M‖: sharp, with a gradient, and no GPU waits.
     p, q = matrices.shape[-2:]
@@ -321,7 +322,8 @@ def _spectral_norm(matrices: Tensor) -> Tensor:
     return (logarithm + weight * size.log()).exp()[..., 0, 0]
 
 
-def _bounded(weight: Tensor, norm: Tensor, bound: float) -> Tensor:
+def bounded(weight: Tensor, norm: Tensor, bound: float) -> Tensor:
+    """The weight, scaled so that a norm of it is at most the bound."""
     return weight * (bound / norm.clamp(min=bound))
 
 
