@@ -3,6 +3,7 @@
 from unrolled.extras import extra
 
 with extra("experiments", "unrolled.experiments"):
+    from unrolled.experiments.contraction_cost import CONTRACTION_COST
     from unrolled.experiments.experiment import RESULTS, Configuration, Experiment, label
     from unrolled.experiments.generalisation_gap import GENERALISATION_GAP
     from unrolled.experiments.jobs import Place
@@ -23,5 +24,5 @@ __all__ = [
 
 EXPERIMENTS = {
     experiment.name: experiment
-    for experiment in (LISTA_DEPTH, SAMPLE_COMPLEXITY, GENERALISATION_GAP)
+    for experiment in (LISTA_DEPTH, SAMPLE_COMPLEXITY, GENERALISATION_GAP, CONTRACTION_COST)
 }

@@ -74,6 +74,14 @@ class Problem:
             self.m, self.n, generator=generator, dtype=dtype, unit_columns=self.unit_columns
         )
 
+    @property
+    def noise(self) -> float:
+        """σ², the variance of an entry of w, on average over the signals."""
+        if self.snr is None:
+            return 0.0
+        power = self.rate * self.variance * float(self.operator().dense().square().sum())
+        return power / self.m * 10 ** (-self.snr / 10)
+
     def draws(self, count: int) -> Callable[[torch.Generator], Pair]:
         """What draws a batch (y, x) of `count` rows from a generator."""
         operator = self.operator()
