@@ -313,6 +313,17 @@ VALID: dict[str, dict[str, Callable[[], dict[str, Any]]]] = {
             "real_signals": False,
             "generator": seeded(),
         },
+        "certificate": lambda: {
+            "net": networks.OAMPNet(
+                gaussian(),
+                2,
+                noise=0.1,
+                denoiser=networks.FirmProxNet(0.1),
+                divergence_free=False,
+                lam=0.1,
+            ),
+            "y": normal(3, 4),
+        },
         "conv_norm": lambda: {"kernel": normal(2, 2, 3, 3), "size": (4, 4)},
         "selection_schedule": lambda: {"depth": 3, "rise": 0.012, "most": 0.13},
     },

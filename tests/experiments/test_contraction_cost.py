@@ -9,12 +9,9 @@ import torch
 
 from unrolled.experiments.contraction_cost import (
     CONTRACTION_COST,
-    DENOISERS,
-    LAYERS,
-    NETWORKS,
+    NETS,
     RECORDED,
     SEEDS,
-    Layer,
     RunOn,
     comparison,
     linear_part,
@@ -23,13 +20,14 @@ from unrolled.experiments.contraction_cost import (
     runs,
 )
 from unrolled.experiments.jobs import Place
+from unrolled.experiments.nets import DENOISERS, NETWORKS, Net
 from unrolled.experiments.problem import Problem, Signals
 from unrolled.experiments.tuning import Tuning
 from unrolled.networks import ALISTA, LISTA
 from unrolled.sensing import gaussian
 
 QUICK = quick_runs()
-NAMES = [run.layer.name for run in QUICK]
+NAMES = [run.net.name for run in QUICK]
 
 
 def matrix():
@@ -81,12 +79,11 @@ def test_a_network_that_escapes_is_recorded_by_finite_numbers():
     assert rows[1000]["nmse"] == rows[1000]["median"] == 300
 
 
-@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
-def test_the_linear_part_is_that_of_the_layer(layer):
-    run = next(run for run in QUICK if run.layer is layer)
-    net = layer.build(run.problem)
+@pytest.mark.parametrize("run", QUICK, ids=NAMES)
+def test_the_linear_part_is_that_of_the_layer(run):
+    net = run.net.build(run.problem)
     B = linear_part(net)
-    if layer.name == "OAMPNet":
+    if run.net.name == "OAMPNet":
         assert B is None
         return
     # Without a threshold a layer is affine, and B is its derivative.
@@ -125,7 +122,8 @@ def test_each_constant_makes_rows_stale(tmp_path):
         replace(few, layers=(1, 2)),
         replace(few, tuning=replace(few.tuning, share=0.5)),
         replace(few, tuning=replace(few.tuning, rates=(1e-2,))),
-        replace(few, layer=replace(few.layer, penalty=1.0)),
+        replace(few, penalty=1.0),
+        replace(few, net=replace(few.net, arguments=few.net.arguments | {"penalty": 0.2})),
         replace(few, problem=replace(few.problem, snr=20)),
     )
     for changed in changes:
@@ -133,17 +131,17 @@ def test_each_constant_makes_rows_stale(tmp_path):
 
 
 def test_no_argument_of_a_network_is_left_to_its_default():
-    for layer in LAYERS:
-        named = inspect.signature(NETWORKS[layer.network]).parameters.keys()
-        assert layer.arguments.keys() == named - {"A", "depth", "noise", "denoiser"}
-        if layer.denoiser is not None:
-            named = inspect.signature(DENOISERS[layer.denoiser["class"]]).parameters.keys()
-            assert layer.denoiser.keys() - {"class"} == named - {"generator"}
+    for net, _ in NETS:
+        named = inspect.signature(NETWORKS[net.network]).parameters.keys()
+        assert net.arguments.keys() == named - {"A", "depth", "noise", "denoiser"}
+        if net.denoiser is not None:
+            named = inspect.signature(DENOISERS[net.denoiser["class"]]).parameters.keys()
+            assert net.denoiser.keys() - {"class"} == named - {"generator"}
 
 
 def test_what_runs_reads_every_constant(monkeypatch, tmp_path):
     """A recipe says nothing that what runs does not look at."""
-    parts = (Problem, Signals, Layer, Tuning, RunOn)
+    parts = (Problem, Signals, Net, Tuning, RunOn)
     read = {part: set() for part in parts}
 
     def spy(self, name):
@@ -154,7 +152,7 @@ def test_what_runs_reads_every_constant(monkeypatch, tmp_path):
         monkeypatch.setattr(part, "__getattribute__", spy, raising=False)
     QUICK[-1].rows(Place(torch.device("cpu"), tmp_path))
     for part in parts:
-        named = {"name"} if part is Layer else set()  # which the configuration is made of
+        named = {"name"} if part is Net else set()  # which the configuration is made of
         assert {field.name for field in fields(part)} <= read[part] | named, part
 
 
@@ -164,6 +162,6 @@ def test_signals_of_training_validation_and_test_are_others():
         tuning = run.tuning
         seeds = {tuning.training.seed, tuning.validation.seed, run.problem.test.seed}
         assert len(seeds | {run.problem.seed}) == 4
-    drawn = [r.problem.test.seed for r in whole if r.layer is LAYERS[0]]
+    drawn = [r.problem.test.seed for r in whole if r.net is NETS[0][0]]
     assert len(set(drawn)) == len(SEEDS)
-    assert len(CONTRACTION_COST.configurations) == len(SEEDS) * len(LAYERS)
+    assert len(CONTRACTION_COST.configurations) == len(SEEDS) * len(NETS)

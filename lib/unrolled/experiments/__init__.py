@@ -8,6 +8,7 @@ with extra("experiments", "unrolled.experiments"):
     from unrolled.experiments.generalisation_gap import GENERALISATION_GAP
     from unrolled.experiments.jobs import Place
     from unrolled.experiments.lista_depth import LISTA_DEPTH
+    from unrolled.experiments.mismatch import MISMATCH
     from unrolled.experiments.sample_complexity import SAMPLE_COMPLEXITY
     from unrolled.experiments.table import Row, value_of
 
@@ -24,5 +25,11 @@ __all__ = [
 
 EXPERIMENTS = {
     experiment.name: experiment
-    for experiment in (LISTA_DEPTH, SAMPLE_COMPLEXITY, GENERALISATION_GAP, CONTRACTION_COST)
+    for experiment in (
+        LISTA_DEPTH,
+        SAMPLE_COMPLEXITY,
+        GENERALISATION_GAP,
+        CONTRACTION_COST,
+        MISMATCH,
+    )
 }

@@ -6,16 +6,16 @@ their layer is repeated a thousand times: on signals like those of the training,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from unrolled.experiments.experiment import Configuration, Experiment
 from unrolled.experiments.jobs import Place
+from unrolled.experiments.nets import Net
 from unrolled.experiments.problem import Problem, Signals
 from unrolled.experiments.table import Row
 from unrolled.experiments.tuning import Tuning
@@ -24,56 +24,13 @@ from unrolled.networks import (
     LISTACP,
     ContractiveLISTA,
     ConvergentLISTA,
-    FirmProxNet,
     OAMPNet,
-    ProxNet,
     UnrolledNet,
 )
 from unrolled.sensing import DenseOperator
 from unrolled.training import mean_squared_error
 
-__all__ = ["CONTRACTION_COST", "Layer", "RunOn", "comparison", "linear_part"]
-
-# What the names in recipes stand for.
-NETWORKS = {
-    "LISTA": LISTA,
-    "LISTA-CP": LISTACP,
-    "ContractiveLISTA": ContractiveLISTA,
-    "ConvergentLISTA": ConvergentLISTA,
-    "OAMPNet": OAMPNet,
-}
-DENOISERS = {"ProxNet": ProxNet, "FirmProxNet": FirmProxNet}
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A network whose layers are all the same.
-
-    Attributes:
-        name: in the rows.
-        network: its class.
-        arguments: of it, but for A, the depth, the noise and the denoiser.
-        penalty: weight of Σ‖x_{k+1} − x_k‖² beside the squared error in training.
-        denoiser: its class and arguments, where the network has one.
-    """
-
-    name: str
-    network: str
-    arguments: Mapping[str, object]
-    penalty: float = 0.0
-    denoiser: Mapping[str, object] | None = None
-
-    def build(self, problem: Problem) -> UnrolledNet:
-        """The network, untrained."""
-        arguments: dict[str, Any] = dict(self.arguments)
-        if self.denoiser is not None:
-            named: dict[str, Any] = dict(self.denoiser)
-            kind: Any = DENOISERS[named.pop("class")]
-            generator = torch.Generator().manual_seed(problem.seed)
-            arguments["denoiser"] = kind(**named, generator=generator)
-            arguments["noise"] = problem.noise
-        network: Any = NETWORKS[self.network]
-        return network(problem.operator(), problem.depth, **arguments)
+__all__ = ["CONTRACTION_COST", "RunOn", "comparison", "linear_part"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +39,8 @@ class RunOn:
 
     Attributes:
         problem: y = Ax + w and its test signals; the depth is that of the training.
-        layer: of the network.
+        net: whose layers are all the same.
+        penalty: weight of Σ‖x_{k+1} − x_k‖² beside the squared error in training.
         tuning: how it is trained.
         dense_rate: share of nonzero entries in the dense signals.
         layers: after which the error is recorded; the last one is the longest run.
@@ -92,7 +50,8 @@ class RunOn:
     """
 
     problem: Problem
-    layer: Layer
+    net: Net
+    penalty: float
     tuning: Tuning
     dense_rate: float
     layers: tuple[int, ...]
@@ -102,16 +61,16 @@ class RunOn:
     @property
     def configuration(self) -> dict[str, str | int]:
         """The network's name and the seed of A, of its first parameters and of its signals."""
-        return {"network": self.layer.name, "seed": self.problem.seed}
+        return {"network": self.net.name, "seed": self.problem.seed}
 
     def rows(self, place: Place) -> list[Row]:
         """Train it and run it on: for each kind of signal and layer the error and who escapes."""
         problem = self.problem
         fitted = self.tuning.fitted(
-            lambda: _Trajectory(self.layer.build(problem)),
+            lambda: _Trajectory(self.net.build(problem)),
             problem,
             place,
-            partial(penalised, weight=self.layer.penalty),
+            partial(penalised, weight=self.penalty),
         )
         net = cast(_Trajectory, fitted.net).net
         B = linear_part(net)
@@ -224,40 +183,47 @@ SEEDS = (0, 1, 2)
 REAL: dict[str, object] = {"nonnegative": False, "real_signals": False, "checkpoint": None}
 SPARSE = REAL | {"penalty": 0.1}
 ENTRYWISE: dict[str, object] = {"image": None, "kernel": 1, "width": 8, "layers": 2}
-LAYERS = (
-    Layer("LISTA", "LISTA", SPARSE | {"tied": True}),
-    Layer("LISTA-penalty", "LISTA", SPARSE | {"tied": True}, penalty=1.0),
-    Layer("ContractiveLISTA", "ContractiveLISTA", SPARSE | {"bound": 0.9}),
-    Layer("LISTA-CP", "LISTA-CP", SPARSE | {"tied": True, "selection": None}),
-    Layer("ConvergentLISTA", "ConvergentLISTA", SPARSE | {"bound": 1.99}),
-    Layer("ConvergentLISTA-firm", "ConvergentLISTA", SPARSE | {"bound": 1.0}),
-    Layer(
-        "OAMPNet",
-        "OAMPNet",
-        {"tied": True, "divergence_free": True, "lam": None}
-        | {"checkpoint": None, "real_signals": False},
-        denoiser={"class": "ProxNet", "factor": 1.4, "complex_signals": False} | ENTRYWISE,
+TIED = {"tied": True, "checkpoint": None, "real_signals": False}
+# Each with the weight of its penalty.
+NETS = (
+    (Net("LISTA", "LISTA", SPARSE | {"tied": True}), 0.0),
+    (Net("LISTA-penalty", "LISTA", SPARSE | {"tied": True}), 1.0),
+    (Net("ContractiveLISTA", "ContractiveLISTA", SPARSE | {"bound": 0.9}), 0.0),
+    (Net("LISTA-CP", "LISTA-CP", SPARSE | {"tied": True, "selection": None}), 0.0),
+    (Net("ConvergentLISTA", "ConvergentLISTA", SPARSE | {"bound": 1.99}), 0.0),
+    (Net("ConvergentLISTA-firm", "ConvergentLISTA", SPARSE | {"bound": 1.0}), 0.0),
+    (
+        Net(
+            "OAMPNet",
+            "OAMPNet",
+            TIED | {"divergence_free": True, "lam": None},
+            {"class": "ProxNet", "factor": 1.4, "complex_signals": False} | ENTRYWISE,
+        ),
+        0.0,
     ),
-    Layer(
-        "OAMPNet-firm",
-        "OAMPNet",
-        {"tied": True, "divergence_free": False, "lam": 0.1}
-        | {"checkpoint": None, "real_signals": False},
-        denoiser={"class": "FirmProxNet", "threshold": 0.1} | ENTRYWISE,
+    (
+        Net(
+            "OAMPNet-firm",
+            "OAMPNet",
+            TIED | {"divergence_free": False, "lam": 0.1},
+            {"class": "FirmProxNet", "threshold": 0.1} | ENTRYWISE,
+        ),
+        0.0,
     ),
 )
 
 
 def runs(problem: Problem, tuning: Tuning, layers: tuple[int, ...]) -> tuple[RunOn, ...]:
-    """Every layer with every seed, seed by seed."""
+    """Every network with every seed, seed by seed."""
 
-    def seeded(layer: Layer, seed: int) -> RunOn:
+    def seeded(net: Net, penalty: float, seed: int) -> RunOn:
         def shifted(signals: Signals) -> Signals:
             return replace(signals, seed=signals.seed + seed)
 
         return RunOn(
             problem=replace(problem, seed=seed, test=shifted(problem.test)),
-            layer=layer,
+            net=net,
+            penalty=penalty,
             tuning=replace(
                 tuning,
                 training=shifted(tuning.training),
@@ -269,7 +235,7 @@ def runs(problem: Problem, tuning: Tuning, layers: tuple[int, ...]) -> tuple[Run
             most=300,
         )
 
-    return tuple(seeded(layer, seed) for seed in SEEDS for layer in LAYERS)
+    return tuple(seeded(*net, seed) for seed in SEEDS for net in NETS)
 
 
 def comparison(
@@ -291,7 +257,7 @@ def comparison(
 
 
 def quick_runs() -> tuple[RunOn, ...]:
-    """Every layer, as it is, with one seed on a small problem for a few steps."""
+    """Every network, as it is, with one seed on a small problem for a few steps."""
     problem = replace(PROBLEM, m=12, n=24, depth=4, test=Signals(50, seed=30), chunk=30)
     tuning = replace(
         TUNING,
@@ -301,7 +267,7 @@ def quick_runs() -> tuple[RunOn, ...]:
         training=Signals(500, seed=10),
         validation=Signals(100, seed=20),
     )
-    return runs(problem, tuning, (1, 2, 4, 8, 50))[: len(LAYERS)]
+    return runs(problem, tuning, (1, 2, 4, 8, 50))[: len(NETS)]
 
 
 RECORDED = (*range(1, 17), 32, 64, 100, 128, 256, 512, 1000)

@@ -1,5 +1,6 @@
 """Unrolled networks: classical algorithms as torch modules, initialised to the algorithm."""
 
+from unrolled.networks.certificate import certificate
 from unrolled.networks.contractive import (
     FirmlyNonexpansive,
     FirmProxNet,
@@ -37,6 +38,7 @@ __all__ = [
     "TiLISTA",
     "UNet",
     "UnrolledNet",
+    "certificate",
     "conv_norm",
     "selection_schedule",
 ]
