@@ -6,12 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
+import numpy as np
 from scipy.optimize import isotonic_regression
 from scipy.special import stdtrit
-from torch import Tensor
 
-from unrolled.checks import check_dense, check_kind, check_number, is_integer
+from unrolled.checks import check_kind, check_number, is_integer
 
 __all__ = ["Crossing", "samples_needed"]
 
@@ -22,7 +21,7 @@ class Crossing:
 
     Attributes:
         samples: N*; where the target is not crossed, the number of scenes that bounds it.
-        low, high: a 95 % interval of it, or that bound and 0 or ∞.
+        low, high: a 95 % interval of it; 0 or ∞ where the numbers that were tried give no end.
         bound: "" where it is crossed; "at least" where no number of scenes that was tried reaches
             the target, "at most" where all do.
     """
@@ -33,52 +32,71 @@ class Crossing:
     bound: str = ""
 
 
-def samples_needed(counts: Sequence[int], decibels: Tensor, target: float) -> Crossing:
+def samples_needed(
+    counts: Sequence[int], decibels: Sequence[Sequence[float]], target: float
+) -> Crossing:
     """Where the mean learning curve crosses a target, by interpolation in log N.
 
     More scenes are not worse: the mean over seeds is replaced by the nearest monotone curve. The
-    interval is that of the delta method: the deviation of one seed's error, pooled over all N, over
-    the root of the number of seeds and the slope at the crossing, times the quantile of Student's t
-    with seeds − 1 degrees for each N. The slope is that of the crossing's neighbours, two on each
-    side, since between two of them noise may bend it. A bootstrap over three seeds covers three
-    quarters of the time, not 95 %.
+    interval is that of the delta method: t·s/√S, half a width of the mean of S seeds, over the
+    slope of the curve; s is the deviation of one seed's error, pooled over all N, and t the
+    quantile of Student's distribution with Σ(S − 1) degrees. It is found by moving the whole curve
+    up and down by so much, which is the same on a straight curve and holds where it bends as well.
+    A bootstrap over three seeds covers three quarters of the time, not 95 %.
 
     Args:
         counts: the numbers of scenes N, rising, at least two.
-        decibels: (seeds, len(counts)), the error of each seed, at least two seeds.
+        decibels: for each N the error of each seed; some N may have more seeds than others, and at
+            least one has two.
         target: in dB.
 
     Raises:
         ValueError: what is none of that.
     """
+    errors = _checked(counts, decibels)
+    target = check_number("target", target)
+    seeds = np.array([len(some) for some in errors])
+    means = np.array([some.mean() for some in errors])
+    curve = isotonic_regression(means, weights=seeds, increasing=False).x
+    degrees = int((seeds - 1).sum())
+    squares = sum(float(((some - some.mean()) ** 2).sum()) for some in errors)
+    deviation = math.sqrt(squares / degrees)
+    half = float(stdtrit(degrees, 0.975)) * deviation / np.sqrt(seeds)
+    # With more seeds at some N than at others, an edge of the band need not fall where it should.
+    below = np.minimum.accumulate(curve - half)
+    above = np.maximum.accumulate((curve + half)[::-1])[::-1]
+    samples, low, high = (_reached(counts, edge, target) for edge in (curve, below, above))
+    if samples == math.inf:
+        return Crossing(counts[-1], min(low, counts[-1]), math.inf, "at least")
+    if samples == 0:
+        return Crossing(counts[0], 0.0, max(high, counts[0]), "at most")
+    return Crossing(samples, low, high)
+
+
+def _reached(counts: Sequence[int], curve: np.ndarray, target: float) -> float:
+    # Where a falling curve comes down to the target: 0 before the first N, ∞ beyond the last.
+    reached = curve <= target
+    if reached[0]:
+        return 0.0
+    if not reached[-1]:
+        return math.inf
+    k = int(reached.argmax())
+    share = float((curve[k - 1] - target) / (curve[k - 1] - curve[k]))
+    return float(counts[k - 1] * (counts[k] / counts[k - 1]) ** share)
+
+
+def _checked(counts: Sequence[int], decibels: Sequence[Sequence[float]]) -> list[np.ndarray]:
     check_kind("counts", counts, Sequence)
     rising = all(is_integer(count) and count >= 1 for count in counts)
     if not rising or len(counts) < 2 or sorted(set(counts)) != list(counts):
         raise ValueError(f"counts is {counts!r}; two or more rising numbers ≥ 1 are needed")
-    check_dense("decibels", decibels)
-    fits = decibels.ndim == 2 and len(decibels) >= 2 and decibels.shape[1] == len(counts)
-    if not fits or not decibels.is_floating_point() or not bool(decibels.isfinite().all()):
+    check_kind("decibels", decibels, Sequence)
+    for some in decibels:
+        check_kind("decibels", some, Sequence)
+    seeds = [len(some) for some in decibels]
+    if len(seeds) != len(counts) or min(seeds) < 1 or max(seeds) < 2:
         raise ValueError(
-            f"decibels has shape {tuple(decibels.shape)} and dtype {decibels.dtype}; finite errors "
-            f"(two seeds or more, {len(counts)}) are needed"
+            f"decibels has {seeds} errors; one or more for each of {len(counts)} counts, and two "
+            "for one of them, are needed"
         )
-    target = check_number("target", target)
-    errors = decibels.double()
-    fitted = isotonic_regression(errors.mean(0).numpy(), increasing=False).x
-    curve = torch.tensor(fitted.tolist(), dtype=torch.float64)
-    if curve[-1] > target:
-        return Crossing(counts[-1], counts[-1], math.inf, "at least")
-    if curve[0] <= target:
-        return Crossing(counts[0], 0.0, counts[0], "at most")
-    k = int((curve <= target).nonzero()[0])
-    left, right = math.log(counts[k - 1]), math.log(counts[k])
-    fall = float(curve[k - 1] - curve[k])
-    place = left + (right - left) * float(curve[k - 1] - target) / fall
-    deviation = float(errors.var(0).mean().sqrt())
-    degrees = (len(errors) - 1) * len(counts)
-    quantile = float(stdtrit(degrees, 0.975))
-    first, last = max(0, k - 2), min(len(counts) - 1, k + 1)
-    run = math.log(counts[last] / counts[first])
-    slope = float(curve[first] - curve[last]) / run
-    half = quantile * deviation / len(errors) ** 0.5 / slope
-    return Crossing(math.exp(place), math.exp(place - half), math.exp(place + half))
+    return [np.array([check_number("decibels", error) for error in some]) for some in decibels]
