@@ -42,19 +42,31 @@ def test_the_factorial_varies_one_thing_at_a_time():
 def test_what_starts_is_a_linear_estimate():
     y, _ = SMALL.drawn(Signals(3, seed=5))
     network = Network(
-        physics=False, layers=2, levels=2, parameters=4000, tied=False, fed=True, lam=20.0
+        physics=False, layers=2, levels=2, parameters=4000, tied=False, fed=(0.1, 10.0), lam=20.0
     )
     net = network.made(SMALL, generator())
     linear = SMALL.operator.lmmse(y, 20.0 * SMALL.noise)
     torch.testing.assert_close(net(y), linear)
     # With A in each layer, two linear steps.
-    unrolled = replace(network, physics=True, fed=False).made(SMALL, generator())
+    unrolled = replace(network, physics=True, fed=()).made(SMALL, generator())
     residual = y - SMALL.operator.forward(unrolled(y))
     assert residual.norm() < 0.5 * y.norm()
     # What it has not learned yet it can: its first gradient is not zero.
     for learner in (net, unrolled):
         learner(y).square().sum().backward()
         assert any(p.grad is not None and p.grad.norm() > 0 for p in learner.parameters())
+
+
+def test_what_feeds_a_network_is_news():
+    """Linear estimates at other λ are other images; the gradient at one of them is that one."""
+    y, _ = SMALL.drawn(Signals(3, seed=5))
+    lam = 20.0 * SMALL.noise
+    operator = SMALL.operator
+    linear = operator.lmmse(y, lam)
+    gradient = operator.adjoint(y - operator.forward(linear))
+    assert (gradient - lam * linear).norm() < 1e-2 * gradient.norm()  # y − Ax̂ cancels
+    for scale in (0.1, 10.0):
+        assert (operator.lmmse(y, scale * lam) - linear).norm() > 0.05 * linear.norm()
 
 
 def test_a_denoiser_scales_with_its_signal():

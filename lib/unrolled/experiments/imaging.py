@@ -112,7 +112,8 @@ class Network:
         levels: of each U-Net.
         parameters: the budget of the whole.
         tied: whether the layers of OAMPNet share their U-Net.
-        fed: whether the U-Net also sees Aᵀ(y − Ax̂), x̂ the linear estimate that it starts from.
+        fed: λ of further linear estimates that the U-Net sees, in units of that of the first, x̂.
+            Aᵀ(y − Ax̂), which one might feed it, is λx̂ and tells nothing.
         lam: λ of that linear estimate, in units of the noise over the mean square of a pixel.
     """
 
@@ -121,7 +122,7 @@ class Network:
     levels: int
     parameters: int
     tied: bool
-    fed: bool
+    fed: tuple[float, ...]
     lam: float
 
     def made(self, imaging: Imaging, generator: torch.Generator) -> nn.Module:
@@ -155,21 +156,20 @@ class Residual(nn.Module):
 
 
 class InputNet(nn.Module):
-    """A U-Net that adds to a linear estimate x̂; it sees x̂ and Aᵀy, and where asked Aᵀ(y − Ax̂)."""
+    """A U-Net that adds to a linear estimate x̂; it sees x̂, Aᵀy and where asked others than x̂."""
 
     def __init__(self, imaging: Imaging, given: Network, generator: torch.Generator) -> None:
         super().__init__()
         self.operator, self.fed = imaging.operator, given.fed
         self.image = (imaging.pixels, imaging.pixels)
         self.lam = given.lam * imaging.noise
-        channels = 3 if given.fed else 2
+        channels = 2 + len(given.fed)
         self.network = _started_at_zero(given.levels, given.parameters, channels, generator)
 
     def forward(self, y: Tensor) -> Tensor:
         linear = self.operator.lmmse(y, self.lam)
         seen = [linear, self.operator.adjoint(y)]
-        if self.fed:
-            seen.append(self.operator.adjoint(y - self.operator.forward(linear)))
+        seen += [self.operator.lmmse(y, scale * self.lam) for scale in self.fed]
         # Each image in units of its own size, since the network knows no other.
         scaled = [image / image.square().mean(1, keepdim=True).sqrt() for image in seen]
         size = linear.square().mean(1, keepdim=True).sqrt()

@@ -301,7 +301,7 @@ RING = Imaging(
 LINE = replace(RING, geometry="line", antennas=(12, 12))
 # λ by a pilot on other scenes, where 10 to 30 make no difference.
 IN_INPUT = Network(
-    physics=False, layers=0, levels=4, parameters=1_260_000, tied=False, fed=False, lam=20.0
+    physics=False, layers=0, levels=4, parameters=1_260_000, tied=False, fed=(), lam=20.0
 )
 # With six layers there are widths at which both kinds have about as many parameters.
 IN_LAYERS = replace(IN_INPUT, physics=True, layers=6)
@@ -332,7 +332,9 @@ SMALL = 55_000
 COUNTS = (2, 5, 20, 54, 200, 500, 2000)
 
 
-def _arm(name: str, size: str = "large", *, fed: bool = False, tied: bool = False) -> SampleRun:
+def _arm(
+    name: str, size: str = "large", *, fed: tuple[float, ...] = (), tied: bool = False
+) -> SampleRun:
     network = IN_LAYERS if name.startswith("OAMPNet") else IN_INPUT
     if size == "small":
         network = replace(network, parameters=SMALL)
@@ -342,7 +344,7 @@ def _arm(name: str, size: str = "large", *, fed: bool = False, tied: bool = Fals
 FACTORIAL = tuple(_arm(name, size) for size in ("small", "large") for name in ("OAMPNet", "U-Net"))
 CONTROLS = (
     replace(_arm("U-Net, turned"), turned=True),
-    _arm("U-Net, fed", fed=True),
+    _arm("U-Net, fed", fed=(0.1, 10.0)),
     _arm("OAMPNet, tied", "small", tied=True),
 )
 DECISIVE = FACTORIAL[2:]
