@@ -134,13 +134,13 @@ def test_the_attack_is_of_its_norm_and_finds_the_worst_of_a_linear_network():
 
 
 def test_of_several_starts_the_worst_is_kept_for_each_signal():
-    one = world("OAMPNet", "matrix", count=3)
+    one = world("OAMPNet", "matrix", count=6)
     one.x, one.y = one.x.repeat(2, 1), one.y.repeat(2, 1)
-    start = changes(6, 0.1)
+    start = changes(12, 0.1)
     chosen = one.attacked(start, rounds=0, starts=2)
     with torch.no_grad():
         found, reference = one.outputs(start)
-        far = (found - reference).norm(dim=1).reshape(2, 3)
+        far = (found - reference).norm(dim=1).reshape(2, 6)
         kept, reference = one.outputs(chosen)
     torch.testing.assert_close((kept - reference).norm(dim=1), far.amax(0))
     assert (far.argmax(0) == 1).any()
