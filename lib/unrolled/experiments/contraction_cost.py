@@ -167,6 +167,8 @@ PROBLEM = Problem(
     chunk=500,
     digits=3,
 )
+# Five times the steps of a pilot with seed 0. They take the validation error of LISTA from −12.3 to
+# −13.5 dB, so that it may fall further still, and that of LISTA-CP, −10.8 dB, by less than 0.1 dB.
 TUNING = Tuning(
     rates=(1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
     share=0.1,
@@ -184,7 +186,8 @@ REAL: dict[str, object] = {"nonnegative": False, "real_signals": False, "checkpo
 SPARSE = REAL | {"penalty": 0.1}
 ENTRYWISE: dict[str, object] = {"image": None, "kernel": 1, "width": 8, "layers": 2}
 TIED = {"tied": True, "checkpoint": None, "real_signals": False}
-# Each with the weight of its penalty.
+# Each with the weight of its penalty. Of λ = 0.01, 0.03, 0.1 and 0.3, the third is the largest
+# within 0.1 dB of the best on validation signals, after 400 steps at rate 0.03.
 NETS = (
     (Net("LISTA", "LISTA", SPARSE | {"tied": True}), 0.0),
     (Net("LISTA-penalty", "LISTA", SPARSE | {"tied": True}), 1.0),

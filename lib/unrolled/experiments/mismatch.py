@@ -258,6 +258,7 @@ UNTIED: dict[str, object] = {"tied": False, "checkpoint": None, "real_signals": 
 UNCORRECTED = UNTIED | {"divergence_free": False}
 ENTRYWISE: dict[str, object] = {"image": None, "kernel": 1, "width": 8, "layers": 2}
 LEARNED = {"class": "ProxNet", "factor": 1.4, "complex_signals": False} | ENTRYWISE
+# λ as in contraction-cost; a larger one makes the certificate smaller.
 NETS = (
     Net("LISTA", "LISTA", REAL | {"tied": False, "penalty": 0.1}),
     Net("ALISTA", "ALISTA", REAL | {"penalty": 0.1, "lam": 0.0, "selection": None}),
