@@ -48,7 +48,7 @@ def test_what_is_recorded_of_each_network(tmp_path):
         trained = next(row for row in rows if row["layer"] == QUICK[0].problem.depth)
         assert trained["nmse"] < -0.5
         assert abs(trained["nmse"] - trained["validation"]) < 3
-        assert 0 < trained["tuning"] < trained["seconds"]
+        assert 0 <= trained["tuning"] <= trained["seconds"]
         assert trained["rate"] in QUICK[0].tuning.rates
         assert trained["parameters"] > 0
     # Those that cannot escape do not.

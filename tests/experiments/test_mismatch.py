@@ -65,7 +65,7 @@ def test_what_is_recorded_of_each_network(tmp_path):
             assert adversarial["moved"] >= random["moved"] * (1 - 1e-9)
             assert adversarial["moved"] <= adversarial["most"]
             assert all(math.isfinite(r["nmse"]) for r in (random, adversarial))
-        assert 0 < rows[0]["tuning"] < rows[0]["seconds"]
+        assert 0 <= rows[0]["tuning"] <= rows[0]["seconds"]
         for row in rows:
             bounded = name == "OAMPNet-firm" and row["scenario"] != "data"
             assert (row["bound"] is not None) == bounded
