@@ -33,7 +33,7 @@ lab: $(READY) ## open the book's notebooks in JupyterLab
 test: $(READY) lint chromium ## test everything
 	@$(RUN) -m unrolled verify
 	@$(RUN) tools/site.py --clean
-	@$(RUN) -m pytest --cov --cov-report=term
+	@$(RUN) -m pytest --cov --cov-report=term --durations=60
 
 verify: $(READY) ## check every derivation, theorem, refutation and answer key
 	@$(RUN) -m unrolled verify

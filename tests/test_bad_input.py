@@ -463,7 +463,7 @@ USED: dict[str, Call] = {
 }
 
 # Names without arguments of a reader's: why no valid call stands above.
-ANSWERS = {"Isometry", "History", "CertifiedSparsity", "Schedule", "Row", "Configuration"}
+ANSWERS = {"Isometry", "History", "CertifiedSparsity", "Schedule", "Row", "Configuration", "Place"}
 BASES = {"SensingOperator", "Prior", "UnrolledNet"}
 WRITTEN_BY_AUTHORS = {"Experiment"}  # its arguments are code, which its own tests try
 BETWEEN_ROOMS = {"is_spare", "threshold_all_but_largest"}  # for what networks have checked
