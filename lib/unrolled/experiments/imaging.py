@@ -6,7 +6,6 @@ from; OAMPNet sees it again in each layer, between smaller U-Nets.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -188,8 +187,3 @@ def _started_at_zero(
     assert last.bias is not None
     nn.init.zeros_(last.bias)
     return network
-
-
-def decibels(error: float, energy: float) -> float:
-    """An error in dB of the signals' energy."""
-    return 10 * math.log10(error / energy)
